@@ -1,0 +1,358 @@
+"""Origins and patterns of origins: parse them, say what is wrong with them, match them.
+
+The grammar: https://fetch.spec.whatwg.org/#origin-header; hosts as the URL standard serialises
+them: https://url.spec.whatwg.org/#host-serializing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
+
+from aiohttp_cors_plugin.errors import Problem
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+_LONGEST: Final = 512  # characters of an origin: a scheme, a host of 253 and a port fit easily
+
+_ORIGIN: Final = re.compile(
+    r"([a-z][a-z0-9+.\-]*)://"
+    r"(\[[0-9a-f:]+\]|(?:[a-z0-9_\-]{1,63}\.)*[a-z0-9_\-]{1,63}\.?)"
+    r"(?::([1-9][0-9]{0,4}))?"
+)
+# The common form, taken without a closer look: nothing that it accepts needs one. No port, so
+# none is a default one; the last label begins with a letter, so the host is no IPv4 address.
+_PLAIN: Final = re.compile(
+    r"(https?://)(\*\.)?((?:[a-z0-9_\-]{1,63}\.)+[a-z][a-z0-9_\-]{0,62})"
+)
+_LABEL: Final = re.compile(r"[a-z0-9_\-]+")
+
+
+class Origin(NamedTuple):
+    """A serialised origin in parts; `port` is None where it is the scheme's default."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}" + ("" if self.port is None else f":{self.port}")
+
+
+def parse_origin(text: str) -> Origin | None:
+    """Read a serialised origin; None for anything else, `null` included."""
+    if len(text) > _LONGEST or (match := _ORIGIN.fullmatch(text)) is None:
+        return None
+    scheme, host, digits = match.groups()
+    port = None if digits is None else int(digits)
+    if port is not None and (port > 65535 or port == DEFAULT_PORTS.get(scheme)):
+        return None
+    if scheme == "file" or host_problem(scheme, host) is not None:
+        return None
+    return Origin(scheme, host, port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is a loopback address or a `localhost` name."""
+    name = host.removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost") or host == "[::1]":
+        return True
+    return _ends_in_number(host) and host.startswith("127.")
+
+
+def _ends_in_number(host: str) -> bool:
+    # https://url.spec.whatwg.org/#ends-in-a-number-checker
+    last = host.removesuffix(".").rpartition(".")[2]
+    return last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last) is not None
+
+
+def _serialise_ipv6(address: ipaddress.IPv6Address) -> str:
+    # https://url.spec.whatwg.org/#concept-ipv6-serializer; `str` writes some tails as IPv4.
+    groups = [f"{int(group, 16):x}" for group in address.exploded.split(":")]
+    runs = [m.span() for m in re.finditer(r"0{2,}", "".join("0" if g == "0" else "-" for g in groups))]
+    if not runs:
+        return ":".join(groups)
+    start, end = max(runs, key=lambda run: run[1] - run[0])
+    return f"{':'.join(groups[:start])}::{':'.join(groups[end:])}"
+
+
+def host_problem(scheme: str, host: str) -> tuple[str, str] | None:
+    """What is wrong with a host without wildcards: a slug and the reason, or None."""
+    if host.startswith("["):
+        try:
+            if "%" in host or not host.endswith("]"):
+                raise ValueError
+            address = ipaddress.IPv6Address(host[1:-1])
+        except ValueError:
+            return "origin-bad-ipv6", "has no valid IPv6 address in its brackets"
+        if (canonical := _serialise_ipv6(address)) != host[1:-1]:
+            return "origin-ipv6-not-canonical", f"spells an IPv6 address that browsers send as [{canonical}]"
+        return None
+    labels = host.removesuffix(".").split(".")
+    if not all(labels):
+        return "origin-empty-label", "has an empty label in its host"
+    if bad := next((label for label in labels if _LABEL.fullmatch(label) is None), None):
+        return "origin-bad-character", f"has a character in {bad!r} that is in no host"
+    if max(map(len, labels)) > 63:
+        return "origin-label-too-long", "has a label of more than 63 characters"
+    if len(host.removesuffix(".")) > 253:
+        return "origin-host-too-long", "has a host of more than 253 characters"
+    if scheme in DEFAULT_PORTS and _ends_in_number(host):
+        try:
+            canonical = str(ipaddress.IPv4Address(host))
+        except ValueError:
+            canonical = ""
+        if canonical != host:
+            return "origin-bad-ipv4", "has an IPv4 address that is no plain dotted quad"
+    return None
+
+
+class Pattern(NamedTuple):
+    """A pattern in parts.
+
+    `label` is what the leftmost label holds around its `*`, or None where there is no `*`; `host`
+    is what follows it. `port` is a number's digits, empty for the default, or `*`.
+    """
+
+    scheme: str
+    label: tuple[str, str] | None
+    host: str
+    port: str
+
+    @property
+    def end(self) -> str:
+        """The part after the leftmost label, as a key: two patterns of one end have it equal."""
+        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
+
+
+def parse_pattern(text: str) -> Pattern | tuple[str, str]:
+    """Read a pattern of origins; else the slug and the reason why it is none."""
+    if not text.strip():
+        return "origin-empty", "is empty"
+    if text.strip().lower() == "null":
+        return "origin-null", "is what every opaque origin sends, so it would allow everybody"
+    if text != text.strip():
+        return "origin-white-space", "has white space around it"
+    if not text.isascii():
+        return "origin-non-ascii", "has characters that browsers send encoded"
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return "origin-no-scheme", "has no scheme"
+    if scheme.lower() == "file":
+        return "origin-file", "is sent as 'null' by browsers"
+    if "*" in scheme:
+        return "wildcard-scheme", "has a wildcard in its scheme"
+    if text != text.lower():
+        return "origin-upper-case", "has upper case letters, and browsers send none"
+    if re.fullmatch(r"[a-z][a-z0-9+.\-]*", scheme) is None:
+        return "origin-bad-scheme", "has no valid scheme"
+    for mark, slug, reason in _AFTERWARDS:
+        if mark in rest:
+            return slug, reason
+    if rest.endswith("/") and rest.count("/") == 1:
+        return "origin-has-trailing-slash", "ends with a slash, and browsers send none"
+    if "/" in rest:
+        return "origin-has-path", "has a path"
+    host, separator, port = rest.rpartition(":") if not rest.endswith("]") else (rest, "", "")
+    if not separator or (rest.startswith("[") and "]" in port):
+        host, port = rest, ""
+    elif port != "*" and re.fullmatch(r"0*[0-9]{1,5}", port) is None:
+        return "origin-bad-port", "has a port that is no number from 1 to 65535"
+    elif port.startswith("0") or (port != "*" and int(port) > 65535):
+        return "origin-bad-port", "has a port that is no number from 1 to 65535"
+    elif port == str(DEFAULT_PORTS.get(scheme)):
+        return "origin-default-port", "names its scheme's default port, which browsers leave out"
+    if not host:
+        return "origin-no-host", "has no host"
+    if "*" not in host:
+        return host_problem(scheme, host) or Pattern(scheme, None, host, port)
+    return _parse_wildcard(scheme, host, port)
+
+
+_AFTERWARDS: Final = (
+    ("#", "origin-has-fragment", "has a fragment"),
+    ("?", "origin-has-query", "has a query"),
+    ("@", "origin-has-userinfo", "has a user name"),
+)
+
+
+def _parse_wildcard(scheme: str, host: str, port: str) -> Pattern | tuple[str, str]:
+    first, _, base = host.partition(".")
+    if host.removesuffix(".") == "*":
+        return "wildcard-any-host", "matches every host"
+    if "*" in base or host.startswith("["):
+        return "wildcard-misplaced", "has a wildcard elsewhere than in the leftmost label"
+    if first.count("*") > 1:
+        return "wildcard-repeated", "has more than one wildcard in a label"
+    if problem := host_problem(scheme, host.replace("*", "x", 1)):
+        slug = "wildcard-over-ip" if problem[0] == "origin-bad-ipv4" else problem[0]
+        return slug, problem[1]
+    suffix = base.removesuffix(".")
+    if first != "*" and "." not in suffix and suffix != "localhost":
+        return "wildcard-partial-label", "stands for any domain that begins or ends like this one"
+    before, _, after = first.partition("*")
+    return Pattern(scheme, (before, after), base, port)
+
+
+def _fix(text: str) -> str:
+    """What to write instead, as far as it can be guessed; what is offered is always valid."""
+    guess = text.strip().lower()
+    scheme, separator, rest = guess.partition("://")
+    if not separator:
+        scheme, rest = "https", guess.removeprefix("//")
+    rest = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
+    if not rest.isascii():
+        try:
+            rest = rest.encode("idna").decode("ascii")
+        except UnicodeError:
+            return "write the host as location.origin shows it in a browser"
+    if (default := DEFAULT_PORTS.get(scheme)) is not None:
+        rest = rest.removesuffix(f":{default}")
+    rest = re.sub(r"^\*(?=[a-z0-9])", "*.", rest)
+    if rest.startswith("["):
+        try:
+            bare, bracket, port = rest[1:].partition("]")
+            rest = f"[{_serialise_ipv6(ipaddress.IPv6Address(bare))}{bracket}{port}"
+        except ValueError:
+            pass
+    guess = f"{scheme}://{rest}"
+    if guess != text and isinstance(parse_pattern(guess), Pattern):
+        return f"write {guess!r}"
+    return "write a scheme, a host and perhaps a port, such as 'https://app.example.com'"
+
+
+_FIXES: Final = {
+    "origin-null": "leave it out; serve the page from an origin of its own, or use '*'",
+    "origin-file": "leave it out; serve the page from a web server, http://localhost:*",
+    "wildcard-any-host": "name a domain, 'https://*.example.com', or give allow_origins='*'",
+    "wildcard-over-ip": "list the addresses one by one",
+    "wildcard-scheme": "write one pattern for each scheme",
+}
+
+
+def is_pattern_problem(value: object, option: str) -> Problem | None:
+    """The problem with one element of `allow_origins`, if there is one."""
+    if isinstance(value, re.Pattern):
+        if isinstance(value.pattern, str):
+            return None
+        fix = "compile it from a str"
+        return Problem("origin-bytes-pattern", option, value, "matches bytes", fix)
+    if not isinstance(value, str):
+        fix = "give an origin as a str, or a compiled regular expression"
+        return Problem("origin-type", option, value, "is no str", fix)
+    parsed = parse_pattern(value)
+    if isinstance(parsed, Pattern):
+        return None
+    slug, reason = parsed
+    return Problem(slug, option, value, reason, _FIXES.get(slug) or _fix(value))
+
+
+class OriginList(tuple[Any, ...]):
+    """The patterns of `allow_origins`, valid, in the order given, with their matcher.
+
+    Equal to the plain tuple of them. Given where origins are expected, it is not read again.
+    """
+
+    _exact: frozenset[str]
+    _any_port: frozenset[str]
+    _below: frozenset[str]
+    _partial: dict[str, list[tuple[str, str]]]
+    _regexes: tuple[Callable[[str], re.Match[str] | None], ...]
+    _has_patterns: bool
+    _hash: int
+
+    def __new__(cls, patterns: Iterable[str | re.Pattern[str]]) -> OriginList:
+        """Compile valid patterns; `read_origins` is what checks them."""
+        self = super().__new__(cls, dict.fromkeys(patterns))
+        exact, any_port, below = [], [], []
+        partial: dict[str, list[tuple[str, str]]] = {}
+        for text in self:
+            if not isinstance(text, str):
+                continue
+            if plain := _PLAIN.fullmatch(text):
+                scheme, wildcard, host = plain.groups()
+                if wildcard:
+                    below.append(scheme + host)
+                else:
+                    exact.append(text)
+                continue
+            pattern = parse_pattern(text)
+            assert isinstance(pattern, Pattern), text
+            if pattern.label == ("", ""):
+                below.append(pattern.end)
+            elif pattern.label is not None:
+                partial.setdefault(pattern.end, []).append(pattern.label)
+            elif pattern.port == "*":
+                any_port.append(pattern.end)
+            else:
+                exact.append(text)
+        self._exact, self._any_port = frozenset(exact), frozenset(any_port)
+        self._below, self._partial = frozenset(below), partial
+        self._regexes = tuple(p.fullmatch for p in self if isinstance(p, re.Pattern))
+        self._has_patterns = bool(any_port or below or partial or self._regexes)
+        self._hash = tuple.__hash__(self)
+        return self
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OriginList, (tuple(self),)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self[:5]))
+        return f"({shown}, ... {len(self)} in all)" if len(self) > 5 else f"({shown},)"
+
+    def matches(self, origin: str) -> bool:
+        """Whether a pattern matches a serialised origin; false for every other text.
+
+        The cost does not grow with the number of patterns, regular expressions and the partial
+        labels of one base domain excepted.
+        """
+        if len(origin) > _LONGEST:
+            return False
+        return origin in self._exact or (self._has_patterns and self._matches_pattern(origin))
+
+    def _matches_pattern(self, origin: str) -> bool:
+        parsed = parse_origin(origin)
+        if parsed is None:
+            return False
+        scheme, host, port = parsed
+        start = f"{scheme}://"
+        port_ends = (f":{port}" if port is not None else "", ":*")
+        if start + host + ":*" in self._any_port:
+            return True
+        if not host.startswith("[") and not (scheme in DEFAULT_PORTS and _ends_in_number(host)):
+            label, _, base = host.partition(".")
+            if self._partial and any(
+                label.startswith(before)
+                and label.endswith(after)
+                and len(label) > len(before) + len(after)
+                for end in port_ends
+                for before, after in self._partial.get(start + base + end, ())
+            ):
+                return True
+            while self._below and base:
+                if any(start + base + end in self._below for end in port_ends):
+                    return True
+                base = base.partition(".")[2]
+        return any(fullmatch(origin) is not None for fullmatch in self._regexes)
+
+
+def read_origins(
+    values: Iterable[object], option: str
+) -> tuple[OriginList | None, list[Problem]]:
+    """The list of origins, or all that is wrong with it."""
+    if isinstance(values, OriginList):
+        return values, []
+    given = sorted(values, key=str) if isinstance(values, set | frozenset) else list(values)
+    problems = []
+    for index, value in enumerate(given):
+        if isinstance(value, str) and len(value) <= 253 and _PLAIN.fullmatch(value):
+            continue
+        if problem := is_pattern_problem(value, f"{option}[{index}]"):
+            problems.append(problem)
+    if problems:
+        return None, problems
+    return OriginList(given), []  # type: ignore[arg-type]  # each was checked above

@@ -1,0 +1,227 @@
+"""Overrides: what a route's options become, layer by layer, from the defaults to the route."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from aiohttp import hdrs, web
+
+from aiohttp_cors_plugin._routing import handlers_of, routes_of, view_methods, view_of
+from aiohttp_cors_plugin.errors import CorsConfigError, Problem
+from aiohttp_cors_plugin.options import CorsOptions, change_problems, changed
+
+T = TypeVar("T")
+
+Rules = tuple[CorsOptions, ...]
+Given = CorsOptions | Sequence[CorsOptions] | None
+"""What `setup` and overrides take: one `CorsOptions`, rules in order, or None for no CORS."""
+
+INHERIT: Final[Any] = object()
+_ATTRIBUTE: Final = "__aiohttp_cors_plugin_overrides__"
+
+
+def rules_of(given: object, option: str) -> Rules | None:
+    """Normalise what a user gave as options; raises CorsConfigError naming `option`."""
+    if given is None:
+        return None
+    if isinstance(given, CorsOptions):
+        return (given,)
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        fix = "give a CorsOptions, a sequence of them, or None"
+        if callable(given):
+            fix = "write the decorator with parentheses: @override(None), @override(max_age=60)"
+        raise CorsConfigError([Problem("options-type", option, given, "is no CorsOptions", fix)])
+    problems = [
+        Problem(
+            "options-type", f"{option}[{i}]", rule, "is no CorsOptions", "give CorsOptions(...)"
+        )
+        for i, rule in enumerate(given)
+        if not isinstance(rule, CorsOptions)
+    ]
+    if not given:
+        problems.append(
+            Problem("options-empty", option, given, "is empty", "give one rule, or None for no CORS")
+        )
+    if problems:
+        raise CorsConfigError(problems)
+    return tuple(given)
+
+
+class Layer(NamedTuple):
+    """One override: whole options, or single fields on top of what is inherited."""
+
+    rules: Any  # Rules | None, or INHERIT
+    changes: Mapping[str, object]
+
+    def on(self, inherited: Rules | None, source: str) -> Rules | None:
+        """What this makes of what is inherited; raises CorsConfigError naming `source`."""
+        if self.rules is not INHERIT:
+            return self.rules  # type: ignore[no-any-return]
+        given = dict(self.changes)
+        if inherited is None:
+            reason, fix = "has no options to change", "give a whole CorsOptions"
+            raise CorsConfigError([Problem("override-of-none", source, given, reason, fix)])
+        if len(inherited) > 1:
+            reason = f"inherits {len(inherited)} rules, and single fields fit one"
+            fix = "give the whole sequence of CorsOptions"
+            raise CorsConfigError([Problem("override-of-rules", source, given, reason, fix)])
+        try:
+            return (changed(inherited[0], self.changes),)
+        except CorsConfigError as error:
+            raise CorsConfigError(
+                problem
+                if not source
+                else Problem(
+                    problem.code,
+                    f"{problem.option} of {source}",
+                    problem.value,
+                    problem.reason,
+                    problem.fix,
+                )
+                for problem in error.problems
+            ) from None
+
+
+def layer(options: object, changes: Mapping[str, object]) -> Layer:
+    """An override as its caller wrote it; what is wrong whatever it inherits is refused here."""
+    if options is not INHERIT and changes:
+        raise CorsConfigError(
+            [
+                Problem(
+                    "override-both",
+                    "override",
+                    sorted(changes),
+                    "gives whole options and single fields",
+                    "write the fields into the CorsOptions, or leave the CorsOptions out",
+                )
+            ]
+        )
+    if options is not INHERIT:
+        return Layer(rules_of(options, "options"), {})
+    if not changes:
+        reason, fix = "changes nothing", "give a CorsOptions, None, or fields such as max_age=60"
+        raise CorsConfigError([Problem("override-empty", "override", {}, reason, fix)])
+    if problems := change_problems(changes):
+        raise CorsConfigError(problems)
+    return Layer(INHERIT, freeze(changes))
+
+
+def freeze(changes: Mapping[str, object]) -> dict[str, object]:
+    """A copy whose one-shot iterables can be read more than once."""
+    return {
+        name: tuple(value)
+        if isinstance(value, Iterable) and not isinstance(value, Sequence | set | frozenset)
+        else value
+        for name, value in changes.items()
+    }
+
+
+def override(options: Given = INHERIT, /, **changes: Any) -> Callable[[T], T]:
+    """Give a handler, a `web.View` class or a method of one options of its own.
+
+    Args:
+        options: a `CorsOptions`, a sequence of them (rules), or None for no CORS at all.
+        changes: instead, single fields of `CorsOptions` on top of what would be inherited.
+
+    Raises:
+        CorsConfigError: an unknown field or a bad value, at once. Whether single fields fit what
+            they inherit is known, and refused, when the application starts.
+
+    Example:
+        >>> @override(max_age=60)
+        ... async def report(request): ...
+
+    """
+    given = layer(options, changes)
+
+    def mark(target: T) -> T:
+        if isinstance(target, functools.partial) or not callable(target):
+            reason, fix = "cannot be decorated", "call Cors.override(...) with it instead"
+            raise CorsConfigError([Problem("override-target", "override", target, reason, fix)])
+        setattr(target, _ATTRIBUTE, (*marks_on(target), given))
+        return target
+
+    return mark
+
+
+def marks_on(target: object) -> tuple[Layer, ...]:
+    """The layers that the decorator left, innermost decorator first."""
+    marks = getattr(target, _ATTRIBUTE, ())
+    return marks if isinstance(marks, tuple) else ()
+
+
+class Overrides:
+    """All overrides of one application, by what they were given for."""
+
+    def __init__(self) -> None:
+        self.of_routes: dict[web.AbstractRoute, list[Layer]] = {}
+        self.of_resources: dict[web.AbstractResource, list[Layer]] = {}
+        self.of_handlers: dict[object, list[Layer]] = {}
+
+    def layers(self, route: web.AbstractRoute, method: str = "") -> list[tuple[str, Layer]]:
+        """The layers of a route, the farthest first, each with its source in words.
+
+        `method` matters to a `web.View`, whose methods have layers of their own.
+        """
+        handlers = [*handlers_of(route)]
+        view = view_of(route)
+        found: list[tuple[str, Layer]] = []
+
+        def add(source: str, layers: Iterable[Layer]) -> None:
+            found.extend((source, given) for given in layers)
+
+        if view is not None:
+            add(f"@override on {view.__qualname__}", marks_on(view))
+            add(f"override of {view.__qualname__}", self.of_handlers.get(view, ()))
+        if route.resource is not None:
+            add(f"override of {route.resource!r}", self.of_resources.get(route.resource, ()))
+        if view is not None:
+            function = getattr(view, method.lower(), None) if method in hdrs.METH_ALL else None
+            if function is not None:
+                add(f"@override on {view.__qualname__}.{method.lower()}", marks_on(function))
+        else:
+            # `functools.wraps` copies the attribute outwards, so the outermost that has it has
+            # all of it.
+            marked = next((handler for handler in handlers if marks_on(handler)), None)
+            name = getattr(handlers[0], "__qualname__", repr(handlers[0]))
+            add(f"@override on {name}", marks_on(marked))
+            for handler in reversed(handlers):
+                add(f"override of {name}", self._of_handler(handler))
+        add(f"override of {route!r}", self._of_route(route))
+        return found
+
+    def _of_handler(self, handler: object) -> Sequence[Layer]:
+        try:
+            return self.of_handlers.get(handler, ())
+        except TypeError:  # unhashable: nothing can have been given for it
+            return ()
+
+    def _of_route(self, route: web.AbstractRoute) -> Sequence[Layer]:
+        if route in self.of_routes or route.method != hdrs.METH_HEAD or not self.of_routes:
+            return self.of_routes.get(route, ())
+        # `add_get` puts a HEAD route beside the GET route, and users hold only the latter.
+        for beside in routes_of(route.resource):
+            if beside.method == hdrs.METH_GET and beside.handler == route.handler:
+                return self.of_routes.get(beside, ())
+        return ()
+
+    def rules(
+        self, route: web.AbstractRoute, defaults: Rules | None, method: str = ""
+    ) -> tuple[Rules | None, str]:
+        """The rules of a route and where they come from; raises CorsConfigError."""
+        rules, source = defaults, "defaults"
+        for origin, given in self.layers(route, method):
+            rules = given.on(rules, origin)
+            source = origin
+        return rules, source
+
+    def methods_apart(self, route: web.AbstractRoute) -> frozenset[str]:
+        """The methods of a route's view that have layers of their own."""
+        view = view_of(route)
+        if view is None:
+            return frozenset()
+        return frozenset(
+            method for method in view_methods(view) if marks_on(getattr(view, method.lower()))
+        )

@@ -1,0 +1,349 @@
+"""Options compiled for requests: stamp an actual response, judge a preflight, and say why not.
+
+Strings in, records out: nothing here knows of an application, a router or an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from multidict import CIMultiDict, istr
+
+from aiohttp_cors_plugin._fetch import (
+    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_MAX_AGE,
+    CORS_RESPONSE_HEADERS,
+    FORBIDDEN_RESPONSE_HEADERS,
+    ORIGIN,
+    SAFELISTED_METHODS,
+    SAFELISTED_REQUEST_HEADERS,
+    SAFELISTED_RESPONSE_HEADERS,
+    TIMING_ALLOW_ORIGIN,
+    VARY,
+    parse_requested_headers,
+)
+from aiohttp_cors_plugin._origins import OriginList, parse_origin
+
+if TYPE_CHECKING:
+    from aiohttp_cors_plugin.options import CorsOptions, OriginPredicate
+
+# `istr` spares the multidict folding the case of a name at each look-up.
+_ALLOW_ORIGIN: Final = istr(ACCESS_CONTROL_ALLOW_ORIGIN)
+_ALLOW_CREDENTIALS: Final = istr(ACCESS_CONTROL_ALLOW_CREDENTIALS)
+_EXPOSE: Final = istr(ACCESS_CONTROL_EXPOSE_HEADERS)
+_TIMING: Final = istr(TIMING_ALLOW_ORIGIN)
+_VARY: Final = istr(VARY)
+_PREFLIGHT_ONLY: Final = tuple(
+    istr(name)
+    for name in (
+        ACCESS_CONTROL_ALLOW_METHODS,
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_MAX_AGE,
+    )
+)
+_CORS_HEADERS: Final = tuple(istr(name) for name in sorted(CORS_RESPONSE_HEADERS))
+
+REASONS: Final = {
+    "origin-not-listed": "no pattern of allow_origins matches the origin",
+    "origin-null": "the origin is 'null' or not a single one; only '*' admits that",
+    "origin-malformed": "the Origin header is not a serialised origin",
+    "predicate-refused": "the allow_origins callable returned False",
+    "predicate-failed": "the allow_origins callable raised or returned no bool",
+    "method-not-served": "the application has no route for the announced method on this path",
+    "method-not-allowed": "allow_methods does not list the method",
+    "header-not-allowed": "allow_headers does not list a requested header",
+    "headers-malformed": "Access-Control-Request-Headers is no list of names, or is too long",
+    "no-policy": "no CORS options apply here",
+}
+"""Each reason of a refusal: its slug and one sentence."""
+
+Ask = Callable[["OriginPredicate", str], Awaitable[str | None]]
+"""Asks a predicate about an origin: None where it allows it, else the reason why not."""
+
+
+class Verdict(NamedTuple):
+    """What an origin gets: the rule that decides, or the reason why none does."""
+
+    rule: Rule | None
+    reason: str | None
+
+
+class Decision(NamedTuple):
+    """The answer to a preflight.
+
+    `headers` are complete, `Vary` included; `subject` is what `reason` speaks of (an origin, a
+    method, a header name), as the request sent it.
+    """
+
+    reason: str | None
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    subject: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        return self.reason is None
+
+
+class Rule:
+    """One `CorsOptions`, normalised, sorted and joined once."""
+
+    __slots__ = (
+        "any_origin",
+        "credentials",
+        "expose",
+        "header_names",
+        "headers_value",
+        "matches",
+        "max_age",
+        "methods",
+        "options",
+        "predicate",
+        "status",
+        "timing",
+    )
+
+    def __init__(self, options: CorsOptions) -> None:
+        self.options = options
+        origins = options.allow_origins
+        self.any_origin = isinstance(origins, str)
+        self.matches = origins.matches if isinstance(origins, OriginList) else None
+        self.predicate: OriginPredicate | None = (
+            None if isinstance(origins, str | OriginList) else origins
+        )
+        self.credentials = options.allow_credentials
+        self.methods = None if options.allow_methods is None else frozenset(options.allow_methods)
+        self.expose = (
+            options.expose_headers
+            if isinstance(options.expose_headers, str)
+            else ", ".join(sorted(options.expose_headers, key=str.lower))
+        )
+        self.timing = options.expose_timing
+        self.max_age = None if options.max_age is None else str(options.max_age)
+        self.status = options.preflight_status
+        if isinstance(options.allow_headers, str):
+            self.header_names, self.headers_value = None, ""
+        else:
+            # A JSON body makes browsers ask for content-type, so the safelisted names are listed
+            # too. https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names
+            safelisted = {name.lower(): name for name in SAFELISTED_REQUEST_HEADERS}
+            names = safelisted | {name.lower(): name for name in options.allow_headers}
+            self.header_names = frozenset(names)
+            self.headers_value = ", ".join(names[name] for name in sorted(names))
+
+    def exposed(self, headers: CIMultiDict[str]) -> str:
+        """The value of `Access-Control-Expose-Headers`, empty where there is nothing to expose."""
+        if self.expose != "*" or not self.credentials:
+            return self.expose
+        # With credentials the wildcard is a literal name, so what is there is listed, in an order
+        # that does not change from run to run.
+        # https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
+        names = {name.title(): None for name in headers if name.lower() not in _NEVER_LISTED}
+        return ", ".join(sorted(names))
+
+    def allows_header(self, name: str) -> bool:
+        """Whether a requested header, in lower case, may be sent."""
+        return self.header_names is None or name in self.header_names
+
+    def grants(self, origin: str) -> Iterator[tuple[str, str]]:
+        """The headers that preflights and actual responses share."""
+        yield _ALLOW_ORIGIN, "*" if self.any_origin else origin
+        if self.credentials:
+            yield _ALLOW_CREDENTIALS, "true"
+
+
+_NEVER_LISTED: Final = frozenset(
+    name.lower()
+    for name in (
+        *SAFELISTED_RESPONSE_HEADERS,
+        *FORBIDDEN_RESPONSE_HEADERS,
+        *CORS_RESPONSE_HEADERS,
+    )
+)
+
+
+class Policy:
+    """Rules in order: the first whose origins match the request's `Origin` decides."""
+
+    __slots__ = ("_cleared", "guards_websockets", "is_constant", "needs_asking", "rules", "vary")
+
+    def __init__(self, rules: Iterable[CorsOptions]) -> None:
+        self.rules = tuple(Rule(options) for options in rules)
+        # Nothing behind a rule for any origin is ever reached.
+        for index, rule in enumerate(self.rules):
+            if rule.any_origin:
+                self.rules = self.rules[: index + 1]
+                break
+        self.is_constant = self.rules[0].any_origin
+        self.needs_asking = any(rule.predicate for rule in self.rules)
+        self.guards_websockets = any(rule.options.guard_websockets for rule in self.rules)
+        # https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
+        self.vary: tuple[str, ...] = ()
+        if not self.is_constant:
+            names = {ORIGIN.lower(): ORIGIN}
+            for rule in self.rules:
+                names |= {name.lower(): name for name in rule.options.vary}
+            self.vary = tuple(names.values())
+        timing = any(rule.timing for rule in self.rules)
+        self._cleared = (*_CORS_HEADERS, _TIMING) if timing else _CORS_HEADERS
+
+    @property
+    def options(self) -> tuple[CorsOptions, ...]:
+        """The options that can decide, in order."""
+        return tuple(rule.options for rule in self.rules)
+
+    def judge(self, origin: str | None) -> Verdict:
+        """Which rule decides for an `Origin`; only where `needs_asking` is false."""
+        if self.is_constant:
+            return Verdict(self.rules[0], None)
+        if origin is None:
+            return _NO_ORIGIN
+        for rule in self.rules:
+            if rule.any_origin or (rule.matches is not None and rule.matches(origin)):
+                return Verdict(rule, None)
+        return Verdict(None, _why_unmatched(origin))
+
+    async def judge_asking(self, origin: str | None, ask: Ask) -> Verdict:
+        """As `judge`, where callables of the user's are among the rules."""
+        if origin is None:
+            return _NO_ORIGIN
+        reason = None
+        # A callable is never asked about what no browser sends as an origin of its own.
+        malformed = parse_origin(origin) is None
+        for rule in self.rules:
+            if rule.any_origin:
+                return Verdict(rule, None)
+            if malformed:
+                continue
+            if rule.matches is not None:
+                if rule.matches(origin):
+                    return Verdict(rule, None)
+            elif rule.predicate is not None:
+                refusal = await ask(rule.predicate, origin)
+                if refusal is None:
+                    return Verdict(rule, None)
+                reason = refusal if reason != "predicate-failed" else reason
+        return Verdict(None, reason or _why_unmatched(origin))
+
+    def stamp(
+        self, rule: Rule | None, origin: str | None, method: str, headers: CIMultiDict[str]
+    ) -> None:
+        """Write what `rule` gives to an actual response, in place of what stood there.
+
+        `rule` is None where the origin is refused or absent: then nothing is left that would let
+        a script read the response, a header that a handler set by hand included.
+        """
+        if self.vary:
+            add_vary(headers, self.vary)
+        if rule is None or (rule.methods is not None and method not in rule.methods):
+            for name in self._cleared:
+                headers.popall(name, None)
+            return
+        allowed = "*" if rule.any_origin or origin is None else origin
+        headers[_ALLOW_ORIGIN] = allowed
+        if rule.credentials:
+            headers[_ALLOW_CREDENTIALS] = "true"
+        elif _ALLOW_CREDENTIALS in headers:
+            headers.popall(_ALLOW_CREDENTIALS)
+        if rule.expose and (exposed := rule.exposed(headers)):
+            headers[_EXPOSE] = exposed
+        elif _EXPOSE in headers:
+            headers.popall(_EXPOSE)
+        for name in _PREFLIGHT_ONLY:
+            if name in headers:
+                headers.popall(name)
+        if rule.timing:
+            headers[_TIMING] = allowed
+        elif _TIMING in self._cleared:
+            headers.popall(_TIMING, None)
+
+    def preflight(
+        self,
+        verdict: Verdict,
+        *,
+        origin: str,
+        method: str,
+        served: Sequence[str],
+        requested_headers: Sequence[str],
+        debug: bool = False,
+    ) -> Decision:
+        """Judge a preflight whose announced request reaches a route of this policy.
+
+        `served` are the methods that one answer may speak for, `method` included;
+        `requested_headers` the lines of `Access-Control-Request-Headers`. With `debug` a refusal
+        carries the headers that did pass, wherever the browser itself stops at the one that did
+        not. https://fetch.spec.whatwg.org/#cors-preflight-fetch
+        """
+        rule, is_served = verdict.rule, method in served
+        if rule is None:
+            reason, subject = verdict.reason or "origin-not-listed", origin
+            if not is_served:
+                reason, subject = "method-not-served", method
+            return self.refusal(reason, subject, ok=debug)
+        names = parse_requested_headers(requested_headers)
+        if names is None and is_served:
+            return self.refusal("headers-malformed", ", ".join(requested_headers))
+        headers = [*rule.grants(origin)]
+        methods = served if rule.methods is None else [m for m in served if m in rule.methods]
+        if methods:
+            headers.append((ACCESS_CONTROL_ALLOW_METHODS, ", ".join(methods)))
+        if listed := rule.headers_value or ", ".join(names or ()):
+            headers.append((ACCESS_CONTROL_ALLOW_HEADERS, listed))
+        if method not in methods:
+            # Browsers let these methods pass whatever Access-Control-Allow-Methods says, and none
+            # but a browser announces no method at all.
+            ok = debug and bool(method) and method not in SAFELISTED_METHODS
+            reason = "method-not-allowed" if is_served else "method-not-served"
+            return self.refusal(reason, method, headers, ok=ok)
+        refused = next((n for n in names or () if not rule.allows_header(n)), None)
+        if refused is not None:
+            return self.refusal("header-not-allowed", refused, headers, ok=debug)
+        if rule.max_age is not None:
+            headers.append((ACCESS_CONTROL_MAX_AGE, rule.max_age))
+        if self.vary:
+            headers.append((VARY, ", ".join(self.vary)))
+        return Decision(None, rule.status, tuple(headers))
+
+    def refusal(
+        self,
+        reason: str,
+        subject: str,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        ok: bool = False,
+    ) -> Decision:
+        """A refused preflight: 403 and no allow header, or `headers` and 200 where `ok`."""
+        vary = [(VARY, ", ".join(self.vary))] if self.vary else []
+        if ok:
+            return Decision(reason, 200, (*headers, *vary), subject)
+        return Decision(reason, 403, tuple(vary), subject)
+
+
+_NO_ORIGIN: Final = Verdict(None, "no-origin")
+
+
+def _why_unmatched(origin: str) -> str:
+    if origin == "null":
+        return "origin-null"
+    return "origin-malformed" if parse_origin(origin) is None else "origin-not-listed"
+
+
+def add_vary(headers: CIMultiDict[str], names: Sequence[str]) -> None:
+    """Merge `names` into the `Vary` that is there: no name twice, `*` respected.
+
+    Also without `Origin`: a cached copy would be served to other origins.
+    https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
+    """
+    if _VARY not in headers:
+        headers[_VARY] = names[0] if len(names) == 1 else ", ".join(names)
+        return
+    present = ", ".join(headers.getall(_VARY))
+    listed = {name.strip(" \t").lower() for name in present.split(",")}
+    missing = [] if "*" in listed else [name for name in names if name.lower() not in listed]
+    if missing:
+        headers[_VARY] = ", ".join([present, *missing] if present.strip(" \t,") else missing)

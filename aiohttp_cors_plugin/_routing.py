@@ -1,0 +1,461 @@
+"""The application's routers: walk them, attach OPTIONS resources, ask what another method reaches.
+
+Of aiohttp's undocumented names, one is used, `Application._handle` (in `_Unrooted`).
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from yarl import URL
+
+from aiohttp_cors_plugin._fetch import COMMON_METHODS, FORBIDDEN_METHODS, PARSEABLE_METHODS
+
+logger = logging.getLogger("aiohttp_cors_plugin")
+
+_Resolved = tuple[web.UrlMappingMatchInfo | None, set[str]]
+_NO_METHOD: Final = "NO-SUCH-METHOD"
+
+
+def request_key(name: str) -> Any:
+    """A key under which a request keeps what only we read; aiohttp >= 3.14 wants a `RequestKey`."""
+    return web.RequestKey(name, object) if hasattr(web, "RequestKey") else name
+
+
+# Set on a preflight that is the application's own business: a middleware may resolve it again,
+# with another path, and must not find us there either.
+_PASSED: Final = request_key("aiohttp_cors_plugin_passed")
+
+
+def is_preflight(request: web.BaseRequest) -> bool:
+    """Whether a request is a CORS preflight: OPTIONS, `Origin`, `Access-Control-Request-Method`.
+
+    Any other OPTIONS request is the application's own business.
+    https://fetch.spec.whatwg.org/#cors-preflight-request
+    """
+    return (
+        request.method == hdrs.METH_OPTIONS
+        and hdrs.ORIGIN in request.headers
+        and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+    )
+
+
+def origin_of(request: web.BaseRequest) -> str | None:
+    """The request's origin; several `Origin` lines name none, which browsers spell `null`."""
+    lines = request.headers.getall(hdrs.ORIGIN, None)
+    if lines is None:
+        return None
+    return lines[0] if len(lines) == 1 else "null"
+
+
+def announced_method(request: web.BaseRequest) -> str:
+    """The method that a preflight announces; empty where it names none or several."""
+    lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_METHOD, [])
+    return lines[0].strip(" \t") if len(lines) == 1 else ""
+
+
+class Announced:
+    """A request as its preflight announces it: the same in everything but the method.
+
+    `web.Request.clone` would do, at 2.5 times the cost of the rest of a preflight.
+    """
+
+    def __init__(self, request: web.Request, method: str) -> None:
+        self._request = request
+        self.method = method
+        self.rel_url: URL = request.rel_url
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+    # Special methods are looked up on the class: a request is a mutable mapping.
+    def __getitem__(self, key: Any) -> Any:
+        return self._request[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._request[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._request[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._request
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._request)
+
+    def __len__(self) -> int:
+        return len(self._request)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        # Custom resources may check that they are given a request.
+        return type(self._request)
+
+
+async def resolve_as(
+    root: web.Application, request: web.Request, method: str
+) -> web.UrlMappingMatchInfo | None:
+    """What the application would do with the request, were its method another one.
+
+    None where a resource of the user's fails on the question.
+    """
+    try:
+        match = await root.router.resolve(Announced(request, method))  # type: ignore[arg-type]
+        match.add_app(root)
+    except Exception:
+        logger.exception("a resource failed to resolve %.200r as %.50r", request.path, method)
+        return None
+    return match
+
+
+async def targets_beside(
+    root: web.Application, request: web.Request, target: web.UrlMappingMatchInfo, method: str
+) -> dict[str, web.UrlMappingMatchInfo]:
+    """What every other method with a route on the request's path reaches, by method."""
+    bare = await resolve_as(root, request, _NO_METHOD)
+    if bare is None:
+        return {}
+    if isinstance(error := bare.http_exception, web.HTTPMethodNotAllowed):
+        methods = {*error.allowed_methods}
+    elif error is not None:
+        methods = set()
+    else:
+        # A route for any method: of the many that it takes, those that people use. What has
+        # a route of its own is found on the resources that answered.
+        methods = {*COMMON_METHODS, *own_methods(bare.route), *own_methods(target.route)}
+    methods -= {method, hdrs.METH_ANY}
+    found = {}
+    for other in sorted(methods):
+        match = await resolve_as(root, request, other)
+        if match is not None and match.http_exception is None and serves(match.route, other):
+            found[other] = match
+    return found
+
+
+def own_methods(route: web.AbstractRoute) -> Iterator[str]:
+    """The methods that have a route of their own on the route's resource."""
+    return (beside.method for beside in routes_of(route.resource))
+
+
+def routes_of(resource: web.AbstractResource | None) -> tuple[web.AbstractRoute, ...]:
+    """The routes of a resource, none where it does not tell."""
+    try:
+        return () if resource is None else tuple(resource)
+    except Exception:  # a resource class of the user's
+        return ()
+
+
+def view_of(route: web.AbstractRoute) -> type[web.View] | None:
+    """The `web.View` class behind a route, if that is what answers."""
+    handler: object = route.handler
+    return handler if isinstance(handler, type) and issubclass(handler, web.View) else None
+
+
+def view_methods(view: type[web.View]) -> frozenset[str]:
+    """The methods that a view class serves; empty for one that dispatches in its own way."""
+    return frozenset(method for method in hdrs.METH_ALL if hasattr(view, method.lower()))
+
+
+def serves(route: web.AbstractRoute, method: str) -> bool:
+    """Whether a route that the router found for a method would really run for it."""
+    if method in FORBIDDEN_METHODS or not method:
+        return False
+    if route.method == hdrs.METH_ANY and method not in PARSEABLE_METHODS:
+        return False
+    methods = view_methods(view) if (view := view_of(route)) is not None else None
+    return not methods or method in methods
+
+
+def may_be_announced(method: str) -> bool:
+    """Whether aiohttp would let a request with this method in at all."""
+    return method in PARSEABLE_METHODS and method not in FORBIDDEN_METHODS
+
+
+def handlers_of(route: web.AbstractRoute) -> Iterator[Any]:
+    """The handler and what it wraps, outermost first: `functools.wraps`, partials, methods."""
+    handler: Any = route.handler
+    for _ in range(100):  # a wrapper that names itself as wrapped would never end
+        yield handler
+        if isinstance(handler, functools.partial):
+            handler = handler.func
+        elif (wrapped := getattr(handler, "__wrapped__", None)) is not None:
+            handler = wrapped
+        elif (function := getattr(handler, "__func__", None)) is not None:
+            handler = function
+        else:
+            return
+
+
+def mounted_app(resource: web.AbstractResource) -> web.Application | None:
+    """The sub-application that a resource leads to, if it is one."""
+    try:
+        app = resource.get_info().get("app")
+    except Exception:  # a resource class of the user's
+        return None
+    return app if isinstance(app, web.Application) else None
+
+
+class PreflightMatch(web.UrlMappingMatchInfo):
+    """The match of a preflight that is answered for `target`, the match of the announced request.
+
+    It is `target` to whoever asks: variables of the path, application, applications around it.
+    Only while aiohttp looks for middlewares it has no applications, so that none is run: a browser
+    sends a preflight without credentials, and an authentication layer would refuse it.
+    https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
+    """
+
+    def __init__(self, route: web.AbstractRoute, target: web.UrlMappingMatchInfo) -> None:
+        super().__init__(dict(target), route)
+        self.target = target
+        self._revealed = False
+
+    @property
+    def apps(self) -> tuple[web.Application, ...]:
+        return self.target.apps if self._revealed else ()
+
+    @property
+    def current_app(self) -> web.Application:
+        return self.target.current_app
+
+    @property
+    def expect_handler(self) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
+        return _expect_nothing
+
+    def reveal(self) -> None:
+        """From here on, handlers and hooks may ask for the applications."""
+        self._revealed = True
+
+
+async def _expect_nothing(request: web.Request) -> None:
+    """A preflight has no body to wait for, so nothing is expected before its answer."""
+
+
+class _Unrooted(web.UrlMappingMatchInfo):
+    """The first preflight in a sub-application whose parents have no plugin.
+
+    The root is known only once aiohttp has collected the applications of the match. From then on
+    the router can be asked, so the request goes through it once more.
+    """
+
+    def __init__(self, route: web.AbstractRoute, learn: Callable[[web.Application], None]) -> None:
+        super().__init__({}, route)
+        self._learn = learn
+
+    @property
+    def apps(self) -> tuple[web.Application, ...]:
+        return ()
+
+    @property
+    def expect_handler(self) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
+        return _expect_nothing
+
+    @property
+    def handler(self) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        return self._again
+
+    async def _again(self, request: web.Request) -> web.StreamResponse:
+        root = super().apps[0]
+        self._learn(root)
+        # No public way leads from here through the middlewares, as without the plugin.
+        return await root._handle(request)  # noqa: SLF001
+
+
+class Root:
+    """The outermost application, as far as it is known; what is mounted asks its parent's."""
+
+    __slots__ = ("_app", "parent")
+
+    def __init__(self) -> None:
+        self._app: web.Application | None = None
+        self.parent: Root | None = None
+
+    @property
+    def app(self) -> web.Application | None:
+        return self._app if self.parent is None else self.parent.app
+
+    @app.setter
+    def app(self, app: web.Application) -> None:
+        if self.parent is None:
+            self._app = app
+        else:
+            self.parent.app = app
+
+
+Decide = Callable[[web.Application, web.Request], Awaitable[PreflightMatch | None]]
+"""Finds the match of a preflight, None where the plugin has nothing to say."""
+
+
+class OptionsResource(web.AbstractResource):
+    """Answers preflights, and nothing else, at the place of `inner` in its router.
+
+    With `inner`, it stands in front of that resource and takes the preflights that `inner` would
+    take; without, it is the fallback of a router, reached by what no other resource answers.
+    """
+
+    def __init__(
+        self,
+        decide: Decide,
+        root: Root,
+        route: web.AbstractRoute,
+        inner: web.AbstractResource | None = None,
+    ) -> None:
+        super().__init__()
+        self._decide = decide
+        self.root = root
+        self._route = route
+        self._inner = inner
+
+    async def resolve(self, request: web.Request) -> _Resolved:
+        # Our own question must not be answered by us: any method would seem to be served.
+        if request.method != hdrs.METH_OPTIONS or type(request) is Announced:
+            return None, set()
+        if not is_preflight(request) or _PASSED in request:
+            return None, set()
+        if self._inner is not None:
+            taken, _ = await self._inner.resolve(request)
+            if taken is None:
+                return None, set()
+        if self.root.app is None:
+            return _Unrooted(self._route, self._learn), set()
+        match = await self._decide(self.root.app, request)
+        if match is None:
+            request[_PASSED] = True
+        return match, set()
+
+    def _learn(self, root: web.Application) -> None:
+        self.root.app = root
+
+    @property
+    def canonical(self) -> str:
+        return "/" if self._inner is None else self._inner.canonical
+
+    def url_for(self, **_: str) -> URL:
+        raise RuntimeError("an OPTIONS resource for preflights has no URL of its own")
+
+    def add_prefix(self, prefix: str) -> None:
+        raise RuntimeError("attached only after every sub-application is mounted")
+
+    def get_info(self) -> Any:
+        return {} if self._inner is None else self._inner.get_info()
+
+    def raw_match(self, path: str) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[web.AbstractRoute]:
+        return iter(())
+
+
+class Routers:
+    """The routers of an application and of the sub-applications without a plugin of their own."""
+
+    def __init__(self, app: web.Application, governs_itself: Callable[[web.Application], bool]):
+        self.app = app
+        self.root = Root()
+        self.nested: list[web.Application] = []
+        self._governs_itself = governs_itself
+        self._seen: dict[web.Application, int] = {}
+        self._resources: dict[web.AbstractResource, web.Application] = {}
+        self._fronts: dict[web.AbstractResource, OptionsResource] = {}
+        self._fallbacks: set[web.Application] = set()
+
+    def discover(self) -> list[web.AbstractResource]:
+        """The resources that are new since the last call, in the order of each router."""
+        new: list[web.AbstractResource] = []
+        apps = [self.app, *(app for app in self._seen if app is not self.app)]
+        for app in apps:  # grows while it is walked
+            resources = app.router.resources()
+            start = self._seen.get(app, 0)
+            self._seen[app] = len(resources)
+            for resource in itertools.islice(resources, start, None):
+                self._resources[resource] = app
+                new.append(resource)
+                if (sub := mounted_app(resource)) is None or sub in self._seen:
+                    continue
+                if self._governs_itself(sub):
+                    self.nested.append(sub)
+                else:
+                    self._seen[sub] = 0
+                    apps.append(sub)
+        return new
+
+    def __contains__(self, resource: object) -> bool:
+        if resource not in self._resources:
+            self.discover()
+        return resource in self._resources
+
+    def resources(self) -> Iterable[web.AbstractResource]:
+        """All resources known so far."""
+        self.discover()
+        return tuple(self._resources)
+
+    def attach(self, decide: Decide, route: web.AbstractRoute) -> None:
+        """Put OPTIONS resources where preflights need them; what has one is left alone."""
+        self.discover()
+        for app in self._seen:
+            if app not in self._fallbacks:
+                self._fallbacks.add(app)
+                app.router.index_resource(OptionsResource(decide, self.root, route))
+            self._attach_in_front(app, decide, route)
+
+    def _attach_in_front(
+        self, app: web.Application, decide: Decide, route: web.AbstractRoute
+    ) -> None:
+        """Resources that answer OPTIONS themselves get ours in front of them.
+
+        The index of a router keeps the order of registration, which decides between resources on
+        one path: from the first resource that needs one of ours on, all are put in once more.
+        """
+        resources = [
+            resource
+            for resource in app.router.resources()
+            if not _is_matched_by_rule(resource)  # a domain: not indexed, asked before all others
+        ]
+        needing = {
+            resource
+            for resource in resources
+            if resource not in self._fronts and _answers_options(resource)
+        }
+        if not needing:
+            return
+        first = next(i for i, resource in enumerate(resources) if resource in needing)
+        router = app.router
+        for resource in resources[first:]:
+            front = self._fronts.get(resource)
+            try:
+                if front is not None:
+                    router.unindex_resource(front)
+                router.unindex_resource(resource)
+            except (KeyError, ValueError):
+                logger.warning("%r is not in the router's index; left as it is", resource)
+                continue
+            if resource in needing:
+                front = self._fronts[resource] = OptionsResource(
+                    decide, self.root, route, resource
+                )
+            if front is not None:
+                router.index_resource(front)
+            router.index_resource(resource)
+
+
+def _is_matched_by_rule(resource: web.AbstractResource) -> bool:
+    return mounted_app(resource) is not None and "rule" in resource.get_info()
+
+
+def _answers_options(resource: web.AbstractResource) -> bool:
+    if mounted_app(resource) is not None:
+        return False  # its router has a fallback of its own
+    if not isinstance(resource, web.Resource | web.StaticResource):
+        return True  # what it does cannot be known
+    return any(route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS) for route in resource)

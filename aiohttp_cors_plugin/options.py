@@ -1,0 +1,525 @@
+"""`CorsOptions`: what users write, checked whole when it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from aiohttp_cors_plugin._fetch import (
+    COMMON_METHODS,
+    CORS_REQUEST_HEADERS,
+    CORS_RESPONSE_HEADERS,
+    FORBIDDEN_METHODS,
+    FORBIDDEN_RESPONSE_HEADERS,
+    is_forbidden_request_header,
+    is_token,
+)
+from aiohttp_cors_plugin._origins import (
+    OriginList,
+    Pattern,
+    is_loopback,
+    parse_pattern,
+    read_origins,
+)
+from aiohttp_cors_plugin.errors import CorsConfigError, Problem
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    OriginPredicate = Callable[[web.Request, str], bool | Awaitable[bool]]
+    Origins = str | Iterable[str | re.Pattern[str]] | OriginPredicate
+    Names = str | Iterable[str]
+
+_LONGEST_MAX_AGE: Final = 86400
+# Nobody owns these; a regular expression that matches one of them matches any site's origin.
+_STRANGERS: Final = tuple(
+    f"{scheme}://{host}{port}"
+    for scheme in ("https", "http")
+    for host in ("q7-4f1e8c9b2d7a.invalid", "a.q7-4f1e8c9b2d7a.com", "q7-4f1e8c9b2d7a.org")
+    for port in ("", ":8443")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorsOptions:
+    """What pages of other origins may do; checked when it is made, so that it is always valid.
+
+    Attributes:
+        allow_origins: `"*"` (any origin), or an iterable of origins, patterns of origins and
+            compiled regular expressions, or a callable `(request, origin) -> bool`, sync or async.
+            https://fetch.spec.whatwg.org/#origin-header
+        allow_credentials: whether scripts may send cookies and read the answer; not with `"*"`.
+            https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
+        allow_insecure_origins: allow credentials for `http:` origins too.
+        allow_public_suffixes: allow credentials for wildcards right under a public suffix.
+        allow_methods: None (what the router serves) or only these of what it serves; GET brings
+            HEAD. https://fetch.spec.whatwg.org/#http-access-control-allow-methods
+        allow_headers: names of request headers, or `"*"` for any, `Authorization` included. The
+            safelisted ones are always allowed.
+        expose_headers: names of response headers that scripts may read, or `"*"` for all.
+        max_age: how long browsers may keep a preflight, in seconds or as a timedelta of whole
+            seconds, 0 to 86400; None leaves the header out.
+        preflight_status: the status of a successful preflight, 200 to 299.
+        vary: request headers that a callable `allow_origins` reads.
+        expose_timing: also send `Timing-Allow-Origin`. https://fetch.spec.whatwg.org/#tao-check
+        guard_websockets: refuse WebSocket handshakes from origins that are not allowed.
+
+    Raises:
+        CorsConfigError: with every problem found.
+
+    Example:
+        >>> CorsOptions(allow_origins=["https://app.example.com"], max_age=60).max_age
+        60
+
+    """
+
+    allow_origins: Origins = "*"
+    allow_credentials: bool = False
+    allow_insecure_origins: bool = False
+    allow_public_suffixes: bool = False
+    allow_methods: Names | None = None
+    allow_headers: Names = ()
+    expose_headers: Names = ()
+    max_age: int | timedelta | None = 600
+    preflight_status: int = 204
+    vary: Iterable[str] = ()
+    expose_timing: bool = False
+    guard_websockets: bool = False
+
+    def __post_init__(self) -> None:
+        given = {field: getattr(self, field) for field in CHANGEABLE_FIELDS}
+        values, problems = read_fields(given)
+        problems += _cross_problems(values)
+        if problems:
+            raise CorsConfigError(problems)
+        for field, value in values.items():
+            object.__setattr__(self, field, value)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> CorsOptions:
+        """Read options from a plain mapping, as TOML, JSON and YAML give.
+
+        Raises:
+            CorsConfigError: an unknown key, an unset or empty list of origins, a bad value.
+
+        Example:
+            >>> CorsOptions.from_mapping({"allow_origins": ["https://app.example.com"]}).max_age
+            600
+
+        """
+        problems = _unknown(mapping, "")
+        if not mapping.get("allow_origins"):
+            problems.append(_no_origins("allow_origins", mapping.get("allow_origins")))
+        known = {key: value for key, value in mapping.items() if key in CHANGEABLE_FIELDS}
+        if not problems:
+            return cls(**known)
+        raise CorsConfigError([*problems, *read_fields(known)[1]])
+
+    @classmethod
+    def from_env(
+        cls, prefix: str = "CORS_", environ: Mapping[str, str] | None = None
+    ) -> CorsOptions:
+        """Read options from environment variables: `CORS_ALLOW_ORIGINS` and so on.
+
+        Lists are separated by commas; booleans are true, false, yes, no, on, off, 1 or 0; `none`
+        as `CORS_MAX_AGE` leaves the header out.
+
+        Args:
+            prefix: what the names of the variables begin with.
+            environ: the variables; `os.environ` if left out.
+
+        Raises:
+            CorsConfigError: an unknown variable with the prefix, an unset or empty list of
+                origins, a bad value; the problems name the variables.
+
+        """
+        variables = {
+            name.removeprefix(prefix).lower(): value
+            for name, value in (os.environ if environ is None else environ).items()
+            if name.startswith(prefix)
+        }
+        problems = _unknown(variables, prefix)
+        values: dict[str, Any] = {}
+        for field, text in variables.items():
+            if field in CHANGEABLE_FIELDS:
+                try:
+                    values[field] = _FROM_TEXT[_KINDS[field]](text.strip())
+                except ValueError as error:
+                    option, fix = prefix + field.upper(), str(error)
+                    problems.append(Problem("env-value", option, text, "cannot be read", fix))
+        if not values.get("allow_origins"):
+            name = f"{prefix}ALLOW_ORIGINS"
+            problems.append(_no_origins(name, variables.get("allow_origins")))
+            values.pop("allow_origins", None)
+        if not problems:
+            try:
+                return cls(**values)
+            except CorsConfigError as error:
+                problems = list(error.problems)
+        else:
+            problems += read_fields(values)[1]
+        raise CorsConfigError(_renamed(problem, prefix) for problem in problems)
+
+
+_KINDS: Final = {
+    field.name: "bool"
+    if isinstance(field.default, bool)
+    else "int"
+    if isinstance(field.default, int)
+    else "list"
+    for field in dataclasses.fields(CorsOptions)
+}
+CHANGEABLE_FIELDS: Final = tuple(_KINDS)
+
+
+def changed(options: CorsOptions, changes: Mapping[str, Any]) -> CorsOptions:
+    """The options with some fields changed; raises CorsConfigError. A list of origins that stays
+    as it is is not read again."""
+    if problems := _unknown(changes, ""):
+        raise CorsConfigError(problems)
+    return dataclasses.replace(options, **changes)
+
+
+def change_problems(changes: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with changes whatever they are applied to."""
+    known = {name: value for name, value in changes.items() if name in CHANGEABLE_FIELDS}
+    return [*_unknown(changes, ""), *read_fields(known)[1]]
+
+
+def read_fields(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Each field by itself: its normal form, or what is wrong with it."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for field, value in given.items():
+        values[field], found = _READERS[field](value, field)
+        problems += found
+    return values, problems
+
+
+# Fields by themselves: each reader returns the normal form and the problems.
+
+_Read = tuple[Any, list[Problem]]
+
+
+def _read_bool(value: object, option: str) -> _Read:
+    if isinstance(value, bool):
+        return value, []
+    return value, [Problem("not-a-bool", option, value, "is no bool", "write True or False")]
+
+
+def _read_origins(value: object, option: str) -> _Read:
+    if value == "*" and isinstance(value, str):
+        return value, []
+    if isinstance(value, OriginList):
+        return value, []
+    if isinstance(value, Iterable) or not callable(value):
+        items, problems = _read_list(value, option, "['https://app.example.com'], or '*'")
+        if items == ["*"]:
+            return "*", []
+        if problems:
+            return value, problems
+        if not items:
+            return value, [_no_origins(option, value)]
+        if "*" in [item for item in items if isinstance(item, str)]:
+            return value, [_wildcard_beside(option, value)]
+        given: Iterable[object] = value if isinstance(value, set | frozenset) else items
+        origins, problems = read_origins(given, option)
+        return origins, problems
+    return value, []
+
+
+def _no_origins(option: str, value: object) -> Problem:
+    fix = "list the origins, such as 'https://app.example.com'"
+    return Problem("origins-empty", option, value, "names no origin", fix)
+
+
+def _wildcard_beside(option: str, value: object) -> Problem:
+    fix = "give '*' alone, or leave it out"
+    return Problem("wildcard-beside-others", option, value, "has '*' beside other elements", fix)
+
+
+def _read_list(value: object, option: str, example: str) -> tuple[list[Any], list[Problem]]:
+    """The elements of a list option; `"*"` alone counts as a list of it."""
+    if value == "*":
+        return ["*"], []
+    if isinstance(value, str | bytes):
+        return [], [Problem("bare-string", option, value, "is no list", f"write {example}")]
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        return [], [Problem("not-a-list", option, value, "is no list", f"write {example}")]
+    items = list(value)
+    if isinstance(value, set | frozenset) and all(isinstance(item, str) for item in items):
+        items.sort()
+    return items, []
+
+
+def _read_methods(value: object, option: str) -> _Read:
+    if value is None:
+        return None, []
+    items, problems = _read_list(value, option, "['GET', 'PUT'], or None for what is served")
+    if problems or items == ["*"]:
+        return None, problems
+    if not items:
+        fix = "name a method, or None for all that the router serves"
+        return value, [Problem("methods-empty", option, value, "names no method", fix)]
+    if "*" in items:
+        return value, [_wildcard_beside(option, value)]
+    for index, method in enumerate(items):
+        problem = _method_problem(method)
+        if problem is not None:
+            problems.append(Problem(problem[0], f"{option}[{index}]", method, *problem[1:]))
+    methods = dict.fromkeys(m for m in items if isinstance(m, str))
+    if "GET" in methods:
+        methods["HEAD"] = None
+    return tuple(methods), problems
+
+
+def _method_problem(method: object) -> tuple[str, str, str] | None:
+    # https://fetch.spec.whatwg.org/#methods
+    if not isinstance(method, str) or not is_token(method):
+        return "method-not-a-token", "is no method", "write a name such as 'PUT'"
+    if method.upper() in FORBIDDEN_METHODS:
+        return "method-forbidden", "is a method that no browser lets scripts use", "leave it out"
+    if method not in COMMON_METHODS and method.upper() in COMMON_METHODS:
+        return "method-case", "differs by case from a method", f"write {method.upper()!r}"
+    return None
+
+
+def _read_names(
+    value: object, option: str, why_not: Callable[[str], tuple[str, str, str] | None]
+) -> _Read:
+    items, problems = _read_list(value, option, "['X-Name'], or '*'")
+    if "*" in items:
+        others = [item for item in items if item != "*"]
+        if not others or (
+            option == "allow_headers" and {str(o).lower() for o in others} == {"authorization"}
+        ):
+            return "*", problems
+        return value, [_wildcard_beside(option, value)]
+    for index, name in enumerate(items):
+        problem = (
+            why_not(name)
+            if isinstance(name, str) and is_token(name)
+            else ("name-not-a-token", "is no name of a header", "write a name such as 'X-Name'")
+        )
+        if problem is not None:
+            problems.append(Problem(problem[0], f"{option}[{index}]", name, *problem[1:]))
+    return _without_repeats(items), problems
+
+
+def _without_repeats(names: Iterable[object]) -> tuple[Any, ...]:
+    return tuple({str(name).lower(): name for name in reversed([*names])}.values())[::-1]
+
+
+_CORS_RESPONSE: Final = {name.lower() for name in CORS_RESPONSE_HEADERS}
+_CORS_REQUEST: Final = {name.lower() for name in CORS_REQUEST_HEADERS}
+_HIDDEN: Final = {name.lower() for name in FORBIDDEN_RESPONSE_HEADERS}
+
+
+def _allow_header_problem(name: str) -> tuple[str, str, str] | None:
+    if name.lower() in _CORS_RESPONSE:
+        return "header-is-cors", "is a response header of CORS", "leave it out"
+    if is_forbidden_request_header(name):
+        reason = "is a header that no browser lets scripts set"
+        return "header-forbidden", reason, "leave it out; the browser sends it by itself"
+    return None
+
+
+def _expose_header_problem(name: str) -> tuple[str, str, str] | None:
+    if name.lower() in _HIDDEN:
+        return "header-never-exposed", "is never shown to scripts", "leave it out"
+    if name.lower() in _CORS_REQUEST:
+        return "header-is-request", "is a request header of CORS", "leave it out"
+    return None
+
+
+def _read_allow_headers(value: object, option: str) -> _Read:
+    return _read_names(value, option, _allow_header_problem)
+
+
+def _read_expose_headers(value: object, option: str) -> _Read:
+    return _read_names(value, option, _expose_header_problem)
+
+
+def _read_vary(value: object, option: str) -> _Read:
+    if value == "*":
+        fix = "name the request headers that the callable reads"
+        return value, [Problem("bare-string", option, value, "is no list", fix)]
+    items, problems = _read_list(value, option, "['X-Tenant']")
+    for index, name in enumerate(items):
+        if not isinstance(name, str) or not is_token(name) or name == "*":
+            fix = "write a name such as 'X-Tenant'"
+            problems.append(
+                Problem("name-not-a-token", f"{option}[{index}]", name, "is no header name", fix)
+            )
+    return _without_repeats(items), problems
+
+
+def _read_max_age(value: object, option: str) -> _Read:
+    if value is None:
+        return None, []
+    if isinstance(value, timedelta):
+        if value % timedelta(seconds=1):
+            fix = "give a timedelta of whole seconds"
+            return value, [Problem("max-age-fraction", option, value, "has a fraction", fix)]
+        value = value // timedelta(seconds=1)
+    if isinstance(value, bool) or not isinstance(value, int):
+        fix = "give seconds as an int, a timedelta, or None"
+        return value, [Problem("max-age-type", option, value, "is no number of seconds", fix)]
+    if value < 0:
+        fix = "write 0 to turn caching off, or None to leave the header out"
+        return value, [Problem("max-age-negative", option, value, "is negative", fix)]
+    if value > _LONGEST_MAX_AGE:
+        reason = "is longer than any browser keeps a preflight"
+        fix = f"write {_LONGEST_MAX_AGE} or less"
+        return value, [Problem("max-age-too-long", option, value, reason, fix)]
+    return value, []
+
+
+def _read_status(value: object, option: str) -> _Read:
+    # https://fetch.spec.whatwg.org/#ok-status
+    if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 299:
+        return int(value), []
+    fix = "write 204, or 200 for clients that expect it"
+    reason = "is no ok status, 200 to 299"
+    return value, [Problem("preflight-status", option, value, reason, fix)]
+
+
+_READERS: Final[dict[str, Callable[[object, str], _Read]]] = {
+    **dict.fromkeys((name for name, kind in _KINDS.items() if kind == "bool"), _read_bool),
+    "allow_origins": _read_origins,
+    "allow_methods": _read_methods,
+    "allow_headers": _read_allow_headers,
+    "expose_headers": _read_expose_headers,
+    "max_age": _read_max_age,
+    "preflight_status": _read_status,
+    "vary": _read_vary,
+}
+
+# Fields together.
+
+
+def _cross_problems(values: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    origins = values["allow_origins"]
+    if values["vary"] and (isinstance(origins, str | OriginList) or not callable(origins)):
+        fix = "leave it out; Vary: Origin is sent where it is needed"
+        reason = "is for a callable allow_origins only"
+        problems.append(Problem("vary-without-callable", "vary", values["vary"], reason, fix))
+    if values["allow_credentials"] is not True:
+        return problems
+    if isinstance(origins, str):
+        problems.append(
+            Problem(
+                "credentials-with-any-origin",
+                "allow_credentials",
+                True,
+                "with allow_origins='*' would let every site act as the user",
+                "leave credentials out, or list the origins, or give a callable that decides",
+            )
+        )
+    elif isinstance(origins, OriginList):
+        for index, pattern in enumerate(origins):
+            problem = _credentials_problem(pattern, values)
+            if problem is not None:
+                option = f"allow_origins[{index}]"
+                problems.append(Problem(problem[0], option, pattern, *problem[1:]))
+    return problems
+
+
+def _credentials_problem(pattern: Any, values: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    if isinstance(pattern, re.Pattern):
+        if any(pattern.fullmatch(stranger) for stranger in _STRANGERS):
+            reason = "matches any site's origin, and credentials are allowed"
+            return "credentials-with-any-regex", reason, "name the domain in the expression"
+        return None
+    if "*" not in pattern and not pattern.startswith("http://"):
+        return None
+    parsed = parse_pattern(pattern)
+    assert isinstance(parsed, Pattern), pattern
+    if parsed.scheme == "http" and values["allow_insecure_origins"] is not True:
+        if not is_loopback(parsed.host):
+            reason = "is not encrypted, so anybody on the way could act as the user"
+            fix = f"write {pattern.replace('http:', 'https:', 1)!r}, or set allow_insecure_origins"
+            return "credentials-with-insecure-origin", reason, fix
+    if parsed.label is not None and values["allow_public_suffixes"] is not True:
+        if _is_public_suffix(parsed.host.removesuffix(".")):
+            reason = "lets in whoever registers a name there, and credentials are allowed"
+            fix = "name the registered domain, or set allow_public_suffixes"
+            return "credentials-with-public-suffix", reason, fix
+    return None
+
+
+def _is_public_suffix(name: str) -> bool:
+    if "." not in name:
+        return name != "localhost"
+    suffixes = _public_suffixes()
+    return suffixes is not None and suffixes.publicsuffix(name) == name
+
+
+def _public_suffixes() -> Any:
+    """The public suffix list, where its package is installed: the extra `publicsuffix`."""
+    global _suffixes  # noqa: PLW0603  # read from disk once, and only when it is needed
+    if _suffixes is None:
+        try:
+            from publicsuffixlist import PublicSuffixList  # noqa: PLC0415
+        except ImportError:
+            return None
+        _suffixes = PublicSuffixList()
+    return _suffixes
+
+
+_suffixes: Any = None
+
+# Options as text.
+
+
+def _unknown(names: Iterable[str], prefix: str) -> list[Problem]:
+    problems = []
+    for name in names:
+        if name not in CHANGEABLE_FIELDS:
+            close = difflib.get_close_matches(str(name), CHANGEABLE_FIELDS, n=1)
+            shown = [prefix + (option.upper() if prefix else option) for option in close]
+            fix = f"write {shown[0]}" if shown else f"known are {', '.join(CHANGEABLE_FIELDS)}"
+            option = prefix + (name.upper() if prefix else str(name))
+            problems.append(Problem("unknown-option", option, name, "is no option", fix))
+    return problems
+
+
+def _renamed(problem: Problem, prefix: str) -> Problem:
+    name, bracket, index = problem.option.partition("[")
+    if name not in CHANGEABLE_FIELDS:
+        return problem
+    return dataclasses.replace(problem, option=prefix + name.upper() + bracket + index)
+
+
+def _text_bool(text: str) -> bool:
+    if text.lower() in ("true", "yes", "on", "1"):
+        return True
+    if text.lower() in ("false", "no", "off", "0"):
+        return False
+    raise ValueError("write true or false")
+
+
+def _text_int(text: str) -> int | None:
+    if text.lower() == "none":
+        return None
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise ValueError("write a whole number")
+    return int(text)
+
+
+def _text_list(text: str) -> list[str] | Literal["*"]:
+    return "*" if text == "*" else [item for part in text.split(",") if (item := part.strip())]
+
+
+_FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
+    "bool": _text_bool,
+    "int": _text_int,
+    "list": _text_list,
+}

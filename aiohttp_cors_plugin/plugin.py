@@ -1,0 +1,603 @@
+"""`setup`, and the handle that it returns: the stamping hook and the answer to preflights."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from aiohttp import hdrs, web
+
+from aiohttp_cors_plugin._fetch import CORS_RESPONSE_HEADERS
+from aiohttp_cors_plugin._origins import parse_origin
+from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
+from aiohttp_cors_plugin._policy import REASONS, Decision, Policy, Verdict
+from aiohttp_cors_plugin._routing import (
+    PreflightMatch,
+    Routers,
+    announced_method,
+    handlers_of,
+    is_preflight,
+    may_be_announced,
+    mounted_app,
+    origin_of,
+    request_key,
+    resolve_as,
+    routes_of,
+    serves,
+    targets_beside,
+    view_of,
+)
+from aiohttp_cors_plugin.errors import CorsConfigError, Problem
+from aiohttp_cors_plugin.options import CorsOptions
+
+if TYPE_CHECKING:
+    from aiohttp_cors_plugin.options import OriginPredicate
+
+logger = logging.getLogger("aiohttp_cors_plugin")
+
+Stamper = Callable[[web.Request, web.StreamResponse], Awaitable[None] | None]
+
+_NOT_GIVEN: Final[Any] = CorsOptions()
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# What a request's predicates said, kept on the request so that each is asked once.
+_ASKED: Final = request_key("aiohttp_cors_plugin_asked")
+
+
+def setup(
+    app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | None = None
+) -> Cors:
+    """Make an application answer cross-origin requests.
+
+    Args:
+        app: the application, before it starts and before it is mounted as a sub-application.
+        defaults: the options of every route that has no override: one `CorsOptions`; a sequence
+            of them (rules: the first whose origins match the request's `Origin` decides); or None
+            (no CORS anywhere but on overridden targets). Left out: any origin, no credentials.
+        debug: whether refusals explain themselves to the browser; None follows asyncio's debug
+            mode. Never lets a refused request through.
+
+    Returns:
+        The handle, also at `app[CORS]`.
+
+    Raises:
+        CorsConfigError: `defaults` is neither of these.
+        RuntimeError: a second call for one application, or one that comes too late.
+
+    Example:
+        >>> app = web.Application()
+        >>> cors = setup(app, CorsOptions(allow_origins=["https://app.example.com"]))
+
+    """
+    if not isinstance(app, web.Application):
+        raise TypeError(f"setup() takes a web.Application, not {app!r:.200}")
+    if CORS in app:
+        raise RuntimeError(
+            "setup() was called for this application before; use the Cors that it returned, "
+            "app[CORS]: .override(target, ...) for single routes, .reconfigure(...) for new defaults"
+        )
+    if app.on_response_prepare.frozen:
+        raise RuntimeError(
+            "setup() comes too late: call it before add_subapp() or add_domain() mounts this "
+            "application and before it starts"
+        )
+    cors = Cors(app, rules_of(defaults, "defaults"), debug=debug, announce=defaults is _NOT_GIVEN)
+    app.on_response_prepare.append(cors._stamp)
+    app.on_startup.append(cors._start)
+    app[CORS] = cors
+    return cors
+
+
+def is_same_origin(request: web.BaseRequest) -> bool:
+    """Whether a request comes from the host and port that it goes to, or names no origin.
+
+    The scheme is not compared: behind a proxy that ends TLS the application does not see it.
+    """
+    origin = origin_of(request)
+    if origin is None:
+        return True
+    parsed = parse_origin(origin)
+    hosts = request.headers.getall(hdrs.HOST, [])
+    if parsed is None or len(hosts) != 1 or parsed.scheme not in _DEFAULT_PORTS:
+        return False
+    default = _DEFAULT_PORTS[parsed.scheme]
+    name, separator, port = hosts[0].strip().lower().rpartition(":")
+    if not separator or "]" in port:
+        name, port = hosts[0].strip().lower(), str(default)
+    return (name, port) == (parsed.host, str(parsed.port or default))
+
+
+class _Entry(NamedTuple):
+    """What a route came to have; a view's methods can differ from the rest of it."""
+
+    policy: Policy | None
+    apart: dict[str, Policy | None]
+    source: str
+
+    def of(self, method: str) -> Policy | None:
+        return self.apart.get(method, self.policy)
+
+
+class _Table:
+    """One configuration, whole: a request that holds it sees no mixture of two."""
+
+    def __init__(self, defaults: Rules | None, overrides: Overrides) -> None:
+        self.rules = defaults
+        self.stampers: dict[web.AbstractRoute, Stamper] = {}
+        self._overrides = overrides
+        self._entries: dict[web.AbstractRoute, _Entry] = {}
+        self._policies: dict[Rules, Policy] = {}
+        self.default = self._policy(defaults)
+
+    def _policy(self, rules: Rules | None) -> Policy | None:
+        if rules is None:
+            return None
+        try:
+            return self._policies.setdefault(rules, Policy(rules))
+        except TypeError:  # a callable that cannot be hashed
+            return Policy(rules)
+
+    def compile(self, route: web.AbstractRoute) -> _Entry:
+        """The entry of a route; raises CorsConfigError where an override does not fit."""
+        rules, source = self._overrides.rules(route, self.rules)
+        policy = self.default if rules is self.rules else self._policy(rules)
+        apart = {
+            method: self._policy(self._overrides.rules(route, self.rules, method)[0])
+            for method in self._overrides.methods_apart(route)
+        }
+        return _Entry(policy, apart, source)
+
+    def entry(self, route: web.AbstractRoute) -> _Entry:
+        """As `compile`, remembered; an override that does not fit a late route leaves no policy."""
+        entry = self._entries.get(route)
+        if entry is None:
+            try:
+                entry = self.compile(route)
+            except CorsConfigError:
+                logger.exception("no CORS for %r: its override does not fit", route)
+                entry = _Entry(None, {}, "invalid")
+            # A resource class of the user's may make a route for each request.
+            if any(known is route for known in routes_of(route.resource)):
+                self._entries[route] = entry
+        return entry
+
+    def remember(self, route: web.AbstractRoute, stamper: Stamper) -> None:
+        if route in self._entries:
+            self.stampers[route] = stamper
+
+    def forget(self, routes: Iterable[web.AbstractRoute]) -> None:
+        for route in routes:
+            self._entries.pop(route, None)
+            self.stampers.pop(route, None)
+
+
+class Announcement(NamedTuple):
+    """What a preflight is about: who governs the announced request, and by which policy."""
+
+    owner: Cors
+    table: _Table
+    policy: Policy
+    root: web.Application
+    method: str
+    is_served: bool
+
+
+class _Match(PreflightMatch):
+    announcement: Announcement
+
+
+class Cors:
+    """The handle of an application's CORS support; made by `setup`."""
+
+    def __init__(
+        self,
+        app: web.Application,
+        defaults: Rules | None,
+        *,
+        debug: bool | None,
+        announce: bool,
+    ) -> None:
+        self._app = app
+        self._debug = bool(debug)
+        self._follows_asyncio = debug is None
+        self._announce = announce
+        self._overrides = Overrides()
+        self._table = _Table(defaults, self._overrides)
+        self._routers = Routers(app, lambda sub: CORS in sub)
+        self._overridden: dict[web.AbstractRoute, None] = {}
+        self._started = False
+        self._route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
+
+    def override(self, target: object, options: Given = INHERIT, /, **changes: Any) -> None:
+        """Give a target options of its own, before or after startup.
+
+        Args:
+            target: a resource, a route, a handler or a `web.View` class of this application. On a
+                GET route it covers the HEAD route that `add_get` put beside it.
+            options: a `CorsOptions`, a sequence of them (rules), or None for no CORS at all.
+            changes: instead, single fields of `CorsOptions` on top of what would be inherited.
+
+        Raises:
+            CorsConfigError: an unknown field, a bad value, or a target that this application does
+                not serve; after startup also fields that do not fit what they inherit. Nothing is
+                changed then.
+
+        Example:
+            >>> cors.override(app.router["report"], max_age=60)
+
+        """
+        given = layer(options, changes)
+        layers, routes = self._locate(target)
+        layers.append(given)
+        if not self._started:
+            return
+        try:
+            self._check(self._table, routes)
+        except CorsConfigError:
+            layers.pop()
+            raise
+        self._table.forget(routes)
+        self._overridden.update(dict.fromkeys(routes))
+
+    def reconfigure(self, defaults: Given) -> None:
+        """Swap the defaults of a running application; overrides stay on top of the new ones.
+
+        A request sees the old policy or the new one, whole. A `CorsOptions` with a million
+        origins takes a while to make: make it in a thread, and swap it in here.
+
+        Raises:
+            CorsConfigError: `defaults` is no options, or an override does not fit it; the old
+                defaults stay in force.
+
+        """
+        table = _Table(rules_of(defaults, "defaults"), self._overrides)
+        self._check(table, self._overridden)
+        self._table = table
+
+    def rescan(self) -> None:
+        """Attach to what was added to the router after startup.
+
+        Ordinary late routes are covered without it; late `*` routes, `web.View`s, resource
+        classes of your own and routes for OPTIONS are not.
+
+        Raises:
+            CorsConfigError: an override of a late route does not fit what it inherits.
+
+        """
+        if self._started:
+            self._survey()
+            self._routers.attach(self._decide, self._route)
+
+    async def allows_origin(self, request: web.Request) -> bool:
+        """Whether the policy of the request's route admits the request's origin.
+
+        For middlewares and WebSocket handlers. False without an `Origin`, and where no policy
+        applies. The method is not judged.
+        """
+        match = request.match_info
+        owner, origin = _governing(match.apps), origin_of(request)
+        if owner is None or origin is None:
+            return False
+        policy = owner._policy_of(match, request.method)
+        return policy is not None and (await _verdict(policy, request, origin)).rule is not None
+
+    # Configuration
+
+    def _locate(self, target: object) -> tuple[list[Layer], list[web.AbstractRoute]]:
+        """Where the layers of a target are kept, and the routes that it stands for."""
+        overrides, routers = self._overrides, self._routers
+        if isinstance(target, web.AbstractRoute):
+            routes = routes_of(target.resource)
+            if target.resource in routers and any(route is target for route in routes):
+                return overrides.of_routes.setdefault(target, []), list(routes)
+        elif isinstance(target, web.AbstractResource):
+            if mounted_app(target) is not None:
+                fix = "override its routes, or call setup() for it before it is mounted"
+                raise CorsConfigError(
+                    [Problem("target-subapp", "target", target, "is a sub-application", fix)]
+                )
+            if target in routers:
+                return overrides.of_resources.setdefault(target, []), [*routes_of(target)]
+        elif callable(target):
+            found = [
+                route
+                for resource in routers.resources()
+                for route in routes_of(resource)
+                if mounted_app(resource) is None and _leads_to(route, target)
+            ]
+            if found:
+                try:
+                    return overrides.of_handlers.setdefault(target, []), found
+                except TypeError:
+                    fix = "override its route instead"
+                    raise CorsConfigError(
+                        [Problem("target-unhashable", "target", target, "is not hashable", fix)]
+                    ) from None
+        else:
+            reason = "is no resource, route, handler or web.View class"
+            fix = "give what add_get() or router[name] returns, or the handler"
+            raise CorsConfigError([Problem("target-type", "target", target, reason, fix)])
+        raise CorsConfigError(
+            [
+                Problem(
+                    "target-foreign",
+                    "target",
+                    target,
+                    "is not served by this application, or by a sub-application with its own setup",
+                    "add it to the router first, or call override() on the Cors of that application",
+                )
+            ]
+        )
+
+    def _check(self, table: _Table, routes: Iterable[web.AbstractRoute]) -> None:
+        """Raise all that is wrong with the overrides of these routes, at once."""
+        problems: dict[str, Problem] = {}
+        for route in routes:
+            try:
+                table.compile(route)
+            except CorsConfigError as error:
+                problems |= {str(problem): problem for problem in error.problems}
+        if problems:
+            raise CorsConfigError(problems.values())
+
+    def _survey(self) -> None:
+        """Look at all routes: which have overrides, do these fit, will their methods arrive."""
+        overridden = []
+        for resource in self._routers.resources():
+            if mounted_app(resource) is not None:
+                continue
+            for route in routes_of(resource):
+                if self._overrides.layers(route) or self._overrides.methods_apart(route):
+                    overridden.append(route)
+                if route.method != hdrs.METH_ANY and not may_be_announced(route.method):
+                    logger.warning(
+                        "%r: browsers or aiohttp's C parser refuse the method %s", route, route.method
+                    )
+        self._check(self._table, overridden)
+        self._overridden.update(dict.fromkeys(overridden))
+
+    async def _start(self, app: web.Application) -> None:
+        # Startup may run more than once, with two runners: everything here is idempotent.
+        if self._follows_asyncio:
+            self._debug = asyncio.get_running_loop().get_debug()
+        self._survey()
+        if not app.pre_frozen:  # else a parent may have mounted it, which the first match tells
+            self._routers.root.app = app
+        for nested in self._routers.nested:
+            nested[CORS]._routers.root.parent = self._routers.root
+        self._routers.attach(self._decide, self._route)
+        if self._announce and not self._started:
+            logger.info(
+                "CORS: any origin may read every route, without credentials; "
+                "setup(app, CorsOptions(allow_origins=[...])) narrows it"
+            )
+        self._started = True
+
+    # Requests
+
+    def _policy_of(self, match: web.UrlMappingMatchInfo, method: str) -> Policy | None:
+        return self._policy_in(self._table, match, method)
+
+    @staticmethod
+    def _policy_in(
+        table: _Table, match: web.UrlMappingMatchInfo, method: str
+    ) -> Policy | None:
+        """The policy of what the router found; of 404s and 405s, the defaults."""
+        if match.route.resource is None:
+            return table.default
+        return table.entry(match.route).of(method)
+
+    async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
+        """`on_response_prepare`: total, since an exception here drops the connection."""
+        try:
+            table = self._table
+            stamper = table.stampers.get(request.match_info.route)
+            if stamper is None:
+                stamper = self._stamper(table, request.match_info)
+            pending = stamper(request, response)
+            if pending is not None:
+                await pending
+        except web.HTTPForbidden:  # the WebSocket guard; aiohttp's handshake passes it on
+            raise
+        except Exception:
+            logger.exception("no CORS headers on the response: stamping failed")
+            for name in CORS_RESPONSE_HEADERS:
+                response.headers.popall(name, None)
+
+    def _stamper(self, table: _Table, match: web.UrlMappingMatchInfo) -> Stamper:
+        """What stamps the responses of a route, remembered where the route lasts."""
+        if isinstance(match, PreflightMatch) or _governing(match.apps) is not self:
+            return _leave_alone
+        route = match.route
+        if route.resource is None:
+            return _unless_preflight(_stamper_of(table.default))
+        entry = table.entry(route)
+        stamper = _stamper_of(entry.policy)
+        if entry.apart:
+            stamper = _by_method(entry)
+        if route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
+            stamper = _unless_preflight(stamper)
+        table.remember(route, stamper)
+        return stamper
+
+    async def _decide(self, root: web.Application, request: web.Request) -> _Match | None:
+        """The match that answers a preflight, None where no policy says anything about it."""
+        method = announced_method(request)
+        target = await resolve_as(root, request, method or "NONE-OR-SEVERAL")
+        owner = None if target is None else _governing(target.apps)
+        if target is None or owner is None:
+            return None
+        table = owner._table
+        is_found = target.http_exception is None
+        if is_found and serves(target.route, method):
+            policy, is_served = table.entry(target.route).of(method), True
+        elif is_found or isinstance(target.http_exception, web.HTTPMethodNotAllowed):
+            policy, is_served = await _policy_beside(root, request, target, method), False
+        else:
+            policy, is_served = table.default, may_be_announced(method)
+        if policy is None:
+            return None
+        match = _Match(self._route, target)
+        match.announcement = Announcement(owner, table, policy, root, method, is_served)
+        return match
+
+    async def _judge(self, request: web.Request, match: _Match) -> Decision:
+        """The decision on a preflight that the router brought here."""
+        _, _, policy, root, method, is_served = match.announcement
+        if not is_served and not self._debug:
+            return policy.refusal("method-not-served", method)
+        origin = origin_of(request) or ""
+        verdict = await _verdict(policy, request, origin)
+        served = [method] if is_served else []
+        if verdict.rule is not None:
+            targets = await targets_beside(root, request, match.target, method)
+            served += [m for m, other in targets.items() if _governs(policy, other, m)]
+        return policy.preflight(
+            verdict,
+            origin=origin,
+            method=method,
+            served=sorted(served),
+            requested_headers=request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, []),
+            debug=self._debug,
+        )
+
+
+CORS: Final = web.AppKey("CORS", Cors)
+"""The key under which `setup` keeps the handle: `app[CORS]`, `request.config_dict[CORS]`."""
+
+
+def _governing(apps: Iterable[web.Application]) -> Cors | None:
+    """The handle of the innermost application that has one."""
+    found = None
+    for app in apps:
+        found = app.get(CORS, found)
+    return found
+
+
+def _governs(policy: Policy, target: web.UrlMappingMatchInfo, method: str) -> bool:
+    """Whether a policy, or one of equal options, is that of another target too."""
+    owner = _governing(target.apps)
+    other = owner and owner._policy_of(target, method)
+    return other is not None and (other is policy or other.options == policy.options)
+
+
+async def _policy_beside(
+    root: web.Application, request: web.Request, target: web.UrlMappingMatchInfo, method: str
+) -> Policy | None:
+    """A policy of any route on the request's path, one that varies by origin if there is one."""
+    found = None
+    for other, match in (await targets_beside(root, request, target, method)).items():
+        owner = _governing(match.apps)
+        policy = owner and owner._policy_of(match, other)
+        if policy is not None and (found is None or policy.vary):
+            found = policy
+    return found
+
+
+def _leads_to(route: web.AbstractRoute, target: object) -> bool:
+    return view_of(route) is target or any(handler == target for handler in handlers_of(route))
+
+
+async def _verdict(policy: Policy, request: web.Request, origin: str | None) -> Verdict:
+    if not policy.needs_asking:
+        return policy.judge(origin)
+
+    async def ask(predicate: OriginPredicate, asked_origin: str) -> str | None:
+        answers: dict[int, str | None] = request.get(_ASKED, {})
+        if id(predicate) not in answers:
+            request[_ASKED] = answers
+            answers[id(predicate)] = await _ask(predicate, request, asked_origin)
+        return answers[id(predicate)]
+
+    return await policy.judge_asking(origin, ask)
+
+
+async def _ask(predicate: OriginPredicate, request: web.Request, origin: str) -> str | None:
+    """None where the user's callable allows the origin, else the reason why not."""
+    try:
+        answer = predicate(request, origin)
+        if inspect.isawaitable(answer):
+            answer = await answer
+    except Exception:
+        logger.exception("allow_origins raised for the origin %.200r: refused", origin)
+        return "predicate-failed"
+    if not isinstance(answer, bool):
+        logger.error(
+            "allow_origins returned %.200r for the origin %.200r, not a bool: refused",
+            answer,
+            origin,
+        )
+        return "predicate-failed"
+    return None if answer else "predicate-refused"
+
+
+# Stampers: synchronous wherever nothing has to be asked, since every response pays for them.
+
+
+def _leave_alone(_request: web.Request, _response: web.StreamResponse) -> None:
+    return None
+
+
+def _stamper_of(policy: Policy | None) -> Stamper:
+    if policy is None:
+        return _leave_alone
+    judge, stamp = policy.judge, policy.stamp
+
+    async def asking(request: web.Request, response: web.StreamResponse) -> None:
+        origin = origin_of(request)
+        rule = (await _verdict(policy, request, origin)).rule
+        if response.status == 101 and policy.guards_websockets:
+            # Browsers do not apply CORS to WebSockets, and send cookies with the handshake.
+            # https://fetch.spec.whatwg.org/#websocket-protocol
+            if rule is None and not is_same_origin(request):
+                raise web.HTTPForbidden(text="WebSocket refused: origin not allowed\n")
+        stamp(rule, origin, request.method, response.headers)
+
+    def listed(request: web.Request, response: web.StreamResponse) -> None:
+        origin = origin_of(request)
+        stamp(judge(origin).rule, origin, request.method, response.headers)
+
+    def constant(request: web.Request, response: web.StreamResponse) -> None:
+        stamp(policy.rules[0], None, request.method, response.headers)
+
+    if policy.needs_asking or policy.guards_websockets:
+        return asking
+    return constant if policy.is_constant else listed
+
+
+def _by_method(entry: _Entry) -> Stamper:
+    common = _stamper_of(entry.policy)
+    apart = {method: _stamper_of(policy) for method, policy in entry.apart.items()}
+    return lambda request, response: apart.get(request.method, common)(request, response)
+
+
+def _unless_preflight(stamper: Stamper) -> Stamper:
+    """A preflight that was not answered here is the application's own business."""
+    return lambda request, response: (
+        None if is_preflight(request) else stamper(request, response)
+    )
+
+
+# The answer to preflights
+
+
+_nowhere: Final[Any] = web.PlainResource("/")
+
+
+async def _answer(request: web.Request) -> web.StreamResponse:
+    match = request.match_info
+    assert isinstance(match, _Match)
+    match.reveal()
+    owner = match.announcement.owner
+    decision = await owner._judge(request, match)
+    response = web.Response(status=decision.status, headers=decision.headers)
+    if decision.reason is not None:
+        response.text = "CORS preflight refused\n"
+        if owner._debug:
+            response.text = (
+                f"CORS preflight refused: {REASONS[decision.reason]}: "
+                f"{decision.subject!r:.200} [{decision.reason}]\n"
+            )
+    return response

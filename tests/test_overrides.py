@@ -1,0 +1,377 @@
+"""Options of one's own for a route, a resource, a handler, a view: precedence and wrong use."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from aiohttp_cors_plugin import CorsConfigError, CorsOptions, override, setup
+from tests.app import ADMIN, APP, EVIL, cors_headers, ok, preflight
+
+DEFAULTS = CorsOptions(allow_origins=[APP], max_age=1)
+
+
+async def max_age(client: Any, path: str, method: str = "PUT") -> str | None:
+    response = await client.options(path, headers=preflight(method))
+    return cors_headers(response).get("Access-Control-Max-Age")
+
+
+# The levels of DESIGN's list, the farthest first; each sets max_age to its own number.
+LEVELS = ("view class", "resource", "handler", "route")
+
+
+def build(levels: tuple[str, ...], is_view: bool) -> tuple[web.Application, Any]:
+    """An application whose one route has overrides on some levels: 2, 3, 4 and 5 seconds."""
+
+    def mark(level: str, target: Any) -> Any:
+        return override(max_age=LEVELS.index(level) + 2)(target) if level in levels else target
+
+    async def put(*_: Any) -> web.Response:
+        return web.Response()
+
+    handler: Any = mark("handler", put)
+    if is_view:
+        handler = mark("view class", type("Thing", (web.View,), {"put": handler}))
+    app = web.Application()
+    route = app.router.add_route("*" if is_view else "PUT", "/", handler)
+    return app, route
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before startup", "after startup"])
+@pytest.mark.parametrize("is_view", [False, True], ids=["function", "view"])
+@pytest.mark.parametrize(
+    "levels",
+    [c for n in range(len(LEVELS) + 1) for c in itertools.combinations(LEVELS, n)],
+    ids=lambda levels: "+".join(levels) or "defaults",
+)
+async def test_precedence(
+    aiohttp_client: Any, levels: tuple[str, ...], is_view: bool, late: bool
+) -> None:
+    if not is_view and "view class" in levels:
+        levels = tuple(level for level in levels if level != "view class")
+    app, route = build(levels, is_view)
+    cors = setup(app, DEFAULTS)
+
+    def give() -> None:
+        if "route" in levels:
+            cors.override(route, max_age=5)
+        if "resource" in levels:
+            cors.override(route.resource, max_age=3)
+
+    if not late:
+        give()
+    client = await aiohttp_client(app)
+    if late:
+        await max_age(client, "/")  # looked up before the override comes
+        give()
+    closest = max((LEVELS.index(level) + 2 for level in levels), default=1)
+    assert await max_age(client, "/") == str(closest)
+
+
+async def test_fields_add_up_from_far_to_near(aiohttp_client: Any) -> None:
+    @override(max_age=7)
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    app = web.Application()
+    route = app.router.add_put("/", handler)
+    cors = setup(app, DEFAULTS)
+    cors.override(route, allow_origins=[ADMIN])
+    cors.override(route.resource, allow_headers=["X-One"], max_age=8)
+    client = await aiohttp_client(app)
+    response = await client.options("/", headers=preflight("PUT", ADMIN))
+    shown = cors_headers(response)
+    assert shown["Access-Control-Max-Age"] == "7"
+    assert shown["Access-Control-Allow-Headers"].endswith("X-One")
+    assert (await client.options("/", headers=preflight("PUT", APP))).status == 403
+
+
+async def test_kinds_of_targets(aiohttp_client: Any) -> None:
+    class Things:
+        async def bound(self, _request: web.Request) -> web.Response:
+            return web.Response()
+
+        async def extra(self, _number: int, _request: web.Request) -> web.Response:
+            return web.Response()
+
+    class Thing(web.View):
+        async def put(self) -> web.Response:
+            return web.Response()
+
+    things = Things()
+    partial = functools.partial(things.extra, 1)
+
+    async def inner(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    @functools.wraps(inner)
+    async def wrapper(request: web.Request) -> web.Response:
+        return await inner(request)
+
+    app = web.Application()
+    put = app.router.add_put
+    put("/bound", things.bound)
+    with pytest.warns(DeprecationWarning) if not _is_coroutine(partial) else _nothing():
+        put("/partial", partial)
+    put("/wrapped", wrapper)
+    app.router.add_view("/view", Thing)
+    put("/named", ok, name="named")
+    sub = web.Application()
+    sub.router.add_put("/route", ok, name="below")
+    app.add_subapp("/sub", sub)
+    cors = setup(app, DEFAULTS)
+    cors.override(things.bound, max_age=10)
+    cors.override(partial, max_age=11)
+    cors.override(inner, max_age=12)
+    cors.override(Thing, max_age=13)
+    cors.override(app.router["named"], max_age=14)
+    cors.override(sub.router["below"], max_age=15)
+    client = await aiohttp_client(app)
+    paths = ("/bound", "/partial", "/wrapped", "/view", "/named", "/sub/route")
+    assert [await max_age(client, path) for path in paths] == [str(n) for n in range(10, 16)]
+
+
+def _is_coroutine(handler: Any) -> bool:
+    import inspect
+
+    return inspect.iscoroutinefunction(handler)
+
+
+def _nothing() -> Any:
+    import contextlib
+
+    return contextlib.nullcontext()
+
+
+async def test_a_get_route_covers_its_head_route_unless_that_has_its_own(
+    aiohttp_client: Any,
+) -> None:
+    app = web.Application()
+    both = app.router.add_get("/both", ok)
+    own = app.router.add_get("/own", ok)
+    cors = setup(app, DEFAULTS)
+    cors.override(both, max_age=2)
+    cors.override(own, max_age=2)
+    assert own.resource is not None
+    cors.override(next(r for r in own.resource if r.method == "HEAD"), max_age=3)
+    client = await aiohttp_client(app)
+    assert await max_age(client, "/both", "HEAD") == "2"
+    assert await max_age(client, "/own", "HEAD") == "3"
+    assert await max_age(client, "/own", "GET") == "2"
+
+
+async def test_a_method_of_a_view_has_options_of_its_own(aiohttp_client: Any) -> None:
+    class Thing(web.View):
+        @override(None)
+        async def get(self) -> web.Response:
+            return web.Response()
+
+        @override(allow_origins=[ADMIN])
+        async def put(self) -> web.Response:
+            return web.Response()
+
+        async def delete(self) -> web.Response:
+            return web.Response()
+
+    app = web.Application()
+    app.router.add_view("/", Thing)
+    setup(app, DEFAULTS)
+    client = await aiohttp_client(app)
+    for method, origin in (("GET", None), ("PUT", ADMIN), ("DELETE", APP)):
+        for asked in (APP, ADMIN):
+            response = await client.request(method, "/", headers={"Origin": asked})
+            expected = {} if origin is None else {"Vary": "Origin"}
+            if asked == origin:
+                expected["Access-Control-Allow-Origin"] = asked
+            assert cors_headers(response) == expected
+            response = await client.options("/", headers=preflight(method, asked))
+            if origin is None:
+                assert (response.status, cors_headers(response)) == (405, {})
+                continue
+            assert response.status == (204 if asked == origin else 403)
+            if asked == origin:
+                assert cors_headers(response)["Access-Control-Allow-Methods"] == method
+
+
+async def test_one_answer_speaks_only_for_methods_of_equal_options(aiohttp_client: Any) -> None:
+    app = web.Application()
+    app.router.add_get("/", ok)
+    app.router.add_put("/", ok)
+    delete = app.router.add_delete("/", ok)
+    patch = app.router.add_patch("/", ok)
+    cors = setup(app, DEFAULTS)
+    cors.override(delete, allow_origins=[APP, EVIL])
+    cors.override(patch, max_age=1)
+    client = await aiohttp_client(app)
+    for method, listed in (("PUT", "GET, HEAD, PATCH, PUT"), ("DELETE", "DELETE")):
+        response = await client.options("/", headers=preflight(method))
+        assert cors_headers(response)["Access-Control-Allow-Methods"] == listed
+
+
+async def test_rules_the_first_whose_origins_match_decides(aiohttp_client: Any) -> None:
+    app = web.Application()
+    app.router.add_put("/", ok)
+    setup(
+        app,
+        [
+            CorsOptions(allow_origins=[ADMIN], allow_credentials=True, max_age=5),
+            CorsOptions(max_age=6),
+        ],
+    )
+    client = await aiohttp_client(app)
+    with_credentials = {
+        "Access-Control-Allow-Origin": ADMIN,
+        "Access-Control-Allow-Credentials": "true",
+        "Vary": "Origin",
+    }
+    for origin, expected in (
+        (ADMIN, with_credentials),
+        (EVIL, {"Access-Control-Allow-Origin": "*", "Vary": "Origin"}),
+        ("null", {"Access-Control-Allow-Origin": "*", "Vary": "Origin"}),
+        (None, {"Vary": "Origin"}),
+    ):
+        response = await client.put("/", headers={"Origin": origin} if origin else {})
+        assert cors_headers(response) == expected
+    response = await client.options("/", headers=preflight("PUT", EVIL))
+    assert cors_headers(response)["Access-Control-Max-Age"] == "6"
+
+
+async def test_overrides_where_nothing_is_the_default(aiohttp_client: Any) -> None:
+    app = web.Application()
+    app.router.add_put("/closed", ok)
+    route = app.router.add_put("/open", ok)
+    cors = setup(app, None)
+    client = await aiohttp_client(app)
+    assert (await client.options("/open", headers=preflight("PUT"))).status == 405
+    cors.override(route, DEFAULTS)
+    assert await max_age(client, "/open") == "1"
+    response = await client.put("/closed", headers={"Origin": APP})
+    assert cors_headers(response) == {}
+
+
+# Wrong use
+
+
+def codes(caught: Any) -> list[str]:
+    return [problem.code for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("args", "changes", "code"),
+    [
+        pytest.param((), {"max_agee": 1}, "unknown-option", id="unknown field"),
+        pytest.param((), {"max_age": -1}, "max-age-negative", id="bad value"),
+        pytest.param((), {}, "override-empty", id="nothing"),
+        pytest.param((DEFAULTS,), {"max_age": 1}, "override-both", id="both forms"),
+        pytest.param(("*",), {}, "options-type", id="a string"),
+        pytest.param((ok,), {}, "options-type", id="decorator without parentheses"),
+    ],
+)
+def test_what_is_wrong_in_any_case_is_refused_at_the_call(
+    args: tuple[Any, ...], changes: dict[str, Any], code: str
+) -> None:
+    app = web.Application()
+    route = app.router.add_get("/", ok)
+    cors = setup(app, DEFAULTS)
+    with pytest.raises(CorsConfigError) as caught:
+        cors.override(route, *args, **changes)
+    assert codes(caught) == [code]
+    with pytest.raises(CorsConfigError) as caught:
+        override(*args, **changes)
+    assert codes(caught) == [code]
+
+
+def test_a_foreign_target_is_refused_at_the_call() -> None:
+    other = web.Application()
+    route = other.router.add_get("/", ok)
+    nested = web.Application()
+    governed = nested.router.add_get("/x", ok)
+    setup(nested)
+    app = web.Application()
+    mount = app.add_subapp("/nested", nested)
+    cors = setup(app, DEFAULTS)
+
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        async def __call__(self, request: web.Request) -> web.Response:
+            return await ok(request)
+
+    for target, code in (
+        (route, "target-foreign"),
+        (route.resource, "target-foreign"),
+        (ok, "target-foreign"),
+        (governed, "target-foreign"),
+        (mount, "target-subapp"),
+        ("/path", "target-type"),
+    ):
+        with pytest.raises(CorsConfigError) as caught:
+            cors.override(target, max_age=1)
+        assert codes(caught) == [code]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "changes", "code"),
+    [
+        (None, {"max_age": 1}, "override-of-none"),
+        ([DEFAULTS, CorsOptions()], {"max_age": 1}, "override-of-rules"),
+        (CorsOptions(), {"allow_credentials": True}, "credentials-with-any-origin"),
+    ],
+)
+async def test_fields_that_do_not_fit_are_refused_before_the_server_starts(
+    aiohttp_client: Any, defaults: Any, changes: dict[str, Any], code: str
+) -> None:
+    app = web.Application()
+    first = app.router.add_get("/1", ok)
+    second = app.router.add_post("/2", override(**changes)(_copy_of_ok()))
+    cors = setup(app, defaults)
+    cors.override(first, **changes)
+    with pytest.raises(CorsConfigError) as caught:
+        await aiohttp_client(app)
+    assert codes(caught) == [code] * 2
+    assert second.method == "POST"
+
+
+def _copy_of_ok() -> Any:
+    async def copy(request: web.Request) -> web.Response:
+        return await ok(request)
+
+    return copy
+
+
+async def test_fields_that_do_not_fit_a_running_application_change_nothing(
+    aiohttp_client: Any,
+) -> None:
+    app = web.Application()
+    app.router.add_put("/1", ok)
+    route = app.router.add_put("/2", ok)
+    cors = setup(app, DEFAULTS)
+    cors.override(route, max_age=2)
+    client = await aiohttp_client(app)
+    with pytest.raises(CorsConfigError):
+        cors.override(route, allow_credentials=True, allow_origins="*")
+    with pytest.raises(CorsConfigError) as caught:
+        cors.reconfigure([DEFAULTS, CorsOptions()])
+    assert codes(caught) == ["override-of-rules"]
+    assert [await max_age(client, path) for path in ("/1", "/2")] == ["1", "2"]
+    cors.reconfigure(CorsOptions(allow_origins=[APP], max_age=9))
+    assert [await max_age(client, path) for path in ("/1", "/2")] == ["9", "2"]
+
+
+async def test_an_override_that_does_not_fit_a_late_route_leaves_no_policy(
+    aiohttp_client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    late = app.router.add_resource("/late")
+    cors = setup(app, CorsOptions())
+    client = await aiohttp_client(app)
+    late.add_route("PUT", override(allow_credentials=True)(_copy_of_ok()))
+    response = await client.put("/late", headers={"Origin": EVIL})
+    assert cors_headers(response) == {}
+    assert "does not fit" in caplog.text
+    with pytest.raises(CorsConfigError):
+        cors.rescan()

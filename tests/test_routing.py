@@ -1,0 +1,240 @@
+"""How OPTIONS resources attach: order, nested applications, questions put to the router."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from aiohttp_cors_plugin import CorsOptions, setup
+from aiohttp_cors_plugin._routing import (
+    Announced,
+    OptionsResource,
+    Root,
+    handlers_of,
+    serves,
+    view_methods,
+)
+from tests.app import APP, EVIL, Custom, Item, cors_headers, make_app, ok, own_options, preflight
+
+OPTIONS = CorsOptions(allow_origins=[APP])
+
+
+def succeeded(response: Any) -> bool:
+    return response.status == 204 and cors_headers(response).get(
+        "Access-Control-Allow-Origin"
+    ) in (APP, "*")
+
+
+async def test_registration_order_still_decides_between_resources(aiohttp_client: Any) -> None:
+    def named(name: str) -> Any:
+        async def handler(_request: web.Request) -> web.Response:
+            return web.Response(text=name)
+
+        return handler
+
+    app = web.Application()
+    app.router.add_get("/{a}/x", named("first"))
+    app.router.add_route("*", "/{b:[^/]+}/{c}", named("any"))
+    app.router.add_get("/{d}/{e}", named("last"))
+    app.router.add_options("/{f}/{g}", named("options"))
+    app.router.register_resource(Custom("/q/custom"))
+    setup(app, OPTIONS)
+    client = await aiohttp_client(app)
+    assert await (await client.get("/q/x")).text() == "first"
+    assert await (await client.get("/q/y")).text() == "any"
+    assert await (await client.options("/q/x")).text() == "any"
+    assert succeeded(await client.options("/q/x", headers=preflight("PUT")))
+
+
+async def test_a_sub_application_alone_has_cors_in_a_parent_without(aiohttp_client: Any) -> None:
+    sub = web.Application()
+    sub.router.add_put("/thing", ok)
+    sub.router.add_post("/none", ok)
+    sub.router.add_options("/none", own_options)
+    cors = setup(sub, OPTIONS)
+    cors.override(next(iter(r for r in sub.router.routes() if r.method == "POST")), None)
+
+    @web.middleware
+    async def mark(request: web.Request, handler: Any) -> web.StreamResponse:
+        response: web.StreamResponse = await handler(request)
+        response.headers["X-Middleware"] = "ran"
+        return response
+
+    def parent() -> web.Application:
+        app = web.Application(middlewares=[mark])
+        app.router.add_put("/mine", ok)
+        # The parent takes a path below the sub-application's prefix: no CORS there.
+        app.router.add_delete("/sub/thing", ok)
+        return app
+
+    app = parent()
+    app.add_subapp("/sub", sub)
+    client = await aiohttp_client(app)
+    # The very first preflight, before the root is known, may be for a target without a policy.
+    response = await client.options("/sub/none", headers=preflight("POST"))
+    assert await response.text() == "my own OPTIONS"
+    assert response.headers["X-Middleware"] == "ran"
+    assert cors_headers(response) == {}
+    for _ in range(2):
+        response = await client.options("/sub/thing", headers=preflight("PUT"))
+        assert succeeded(response)
+        assert "X-Middleware" not in response.headers
+    response = await client.options("/sub/thing", headers=preflight("DELETE"))
+    assert (response.status, cors_headers(response)) == (405, {"Vary": "Origin"}) or (
+        cors_headers(response) == {}
+    )
+    response = await client.options("/mine", headers=preflight("PUT"))
+    assert (response.status, cors_headers(response)) == (405, {})
+
+
+async def test_the_first_preflight_of_a_sub_application_alone(aiohttp_client: Any) -> None:
+    sub = web.Application()
+    sub.router.add_put("/thing", ok)
+    setup(sub, OPTIONS)
+    app = web.Application()
+    app.add_subapp("/sub", sub)
+    client = await aiohttp_client(app)
+    response = await client.options(
+        "/sub/thing", headers=preflight("PUT") | {"Expect": "100-continue"}
+    )
+    assert succeeded(response)
+
+
+async def test_nested_setups_the_nearest_governs(aiohttp_client: Any) -> None:
+    inner = web.Application()
+    inner.router.add_put("/thing", ok)
+    inner.router.add_route("*", "/any", ok)
+    setup(inner, CorsOptions(allow_origins=[EVIL], max_age=1))
+    middle = web.Application()
+    middle.router.add_put("/thing", ok)
+    middle.add_subapp("/inner", inner)
+    app = web.Application()
+    app.router.add_put("/thing", ok)
+    app.add_subapp("/middle", middle)
+    setup(app, CorsOptions(allow_origins=[APP], max_age=2))
+    client = await aiohttp_client(app)
+    for path, origin, age in (
+        ("/thing", APP, "2"),
+        ("/middle/thing", APP, "2"),
+        ("/middle/nothing", APP, "2"),
+        ("/middle/inner/thing", EVIL, "1"),
+        ("/middle/inner/any", EVIL, "1"),
+        ("/middle/inner/nothing", EVIL, "1"),
+    ):
+        for asked in (APP, EVIL):
+            response = await client.options(path, headers=preflight("PUT", asked))
+            shown = cors_headers(response)
+            if asked == origin:
+                assert (response.status, shown["Access-Control-Max-Age"]) == (204, age), path
+            else:
+                assert (response.status, shown) == (403, {"Vary": "Origin"}), path
+            for method in ("PUT", "DELETE"):
+                response = await client.request(method, path, headers={"Origin": asked})
+                expected = {"Access-Control-Allow-Origin": asked} if asked == origin else {}
+                assert cors_headers(response) == {**expected, "Vary": "Origin"}, (path, method)
+
+
+async def test_a_resource_that_fails_on_the_question_leaves_the_preflight_alone(
+    aiohttp_client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Custom):
+        async def resolve(self, request: web.Request) -> Any:
+            if request.method == "PUT":
+                raise LookupError("on purpose")
+            return await super().resolve(request)
+
+    app = web.Application()
+    app.router.register_resource(Failing("/failing"))
+    setup(app, OPTIONS)
+    client = await aiohttp_client(app)
+    response = await client.options("/failing", headers=preflight("PUT"))
+    assert (response.status, cors_headers(response)) == (200, {})
+    assert "on purpose" in caplog.text
+
+
+async def test_the_index_is_left_alone_where_a_resource_is_not_in_it(
+    aiohttp_client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    resource = app.router.add_route("*", "/gone", ok).resource
+    assert resource is not None
+    app.router.unindex_resource(resource)
+    app.router.add_route("*", "/there", ok)
+    setup(app, OPTIONS)
+    client = await aiohttp_client(app)
+    assert "not in the router's index" in caplog.text
+    assert succeeded(await client.options("/there", headers=preflight("PUT")))
+
+
+def test_the_question_is_a_request_in_everything_but_the_method() -> None:
+    request = make_mocked_request("OPTIONS", "/a?b=c", headers={"X": "y"})
+    announced: Any = Announced(request, "PUT")
+    announced["key"] = 1
+    assert isinstance(announced, web.Request)
+    assert (announced.method, announced.path, announced.headers["X"]) == ("PUT", "/a", "y")
+    assert (announced["key"], "key" in announced, len(announced), list(announced)) == (
+        1,
+        True,
+        1,
+        ["key"],
+    )
+    del announced["key"]
+    assert not list(announced)
+    assert announced
+
+
+def test_attached_resources_are_no_resources_of_the_users() -> None:
+    async def decide(*_: Any) -> None:
+        return None
+
+    app = make_app()
+    before = list(app.router.resources())
+    setup(app, OPTIONS)
+    resource = OptionsResource(decide, Root(), next(iter(app.router.routes())))
+    assert (len(resource), list(resource), resource.canonical) == (0, [], "/")
+    assert (resource.get_info(), resource.raw_match("/")) == ({}, False)
+    for call in (resource.url_for, functools.partial(resource.add_prefix, "/x")):
+        with pytest.raises(RuntimeError):
+            call()
+    assert list(app.router.resources()) == before
+
+
+class Dispatching(web.View):
+    async def _iter(self) -> web.StreamResponse:
+        return web.Response()
+
+
+@pytest.mark.parametrize(
+    ("view", "method", "expected"),
+    [
+        pytest.param(Item, "GET", True, id="a method that the view has"),
+        pytest.param(Item, "DELETE", False, id="one that it lacks"),
+        pytest.param(Dispatching, "DELETE", True, id="a view that dispatches in its own way"),
+    ],
+)
+def test_views(view: type[web.View], method: str, expected: bool) -> None:
+    route = web.Application().router.add_view("/v", view)
+    assert serves(route, method) is expected
+    assert bool(view_methods(view)) is (view is Item)
+
+
+def test_handlers_are_looked_through() -> None:
+    class Things:
+        async def get(self, extra: int, request: web.Request) -> web.Response:
+            return web.Response(text=f"{extra} {request.path}")
+
+    things = Things()
+    partial = functools.partial(things.get, 7)
+
+    @functools.wraps(things.get)
+    async def wrapper(request: web.Request) -> web.Response:
+        return await partial(request)
+
+    route = web.Application().router.add_get("/", wrapper)
+    assert list(handlers_of(route)) == [wrapper, things.get, Things.get]
+    wrapper.__wrapped__ = wrapper
+    assert len(list(handlers_of(route))) == 100
