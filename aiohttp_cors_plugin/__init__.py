@@ -1,8 +1,8 @@
 """CORS for aiohttp applications: one call, no middleware.
 
-    from aiohttp_cors_plugin import CorsOptions, setup
+from aiohttp_cors_plugin import CorsOptions, setup
 
-    setup(app, CorsOptions(allow_origins=["https://app.example.com"]))
+setup(app, CorsOptions(allow_origins=["https://app.example.com"]))
 """
 
 from aiohttp_cors_plugin._overrides import override

@@ -23,9 +23,7 @@ _ORIGIN: Final = re.compile(
 )
 # The common form, taken without a closer look: nothing that it accepts needs one. No port, so
 # none is a default one; the last label begins with a letter, so the host is no IPv4 address.
-_PLAIN: Final = re.compile(
-    r"(https?://)(\*\.)?((?:[a-z0-9_\-]{1,63}\.)+[a-z][a-z0-9_\-]{0,62})"
-)
+_PLAIN: Final = re.compile(r"(https?://)(\*\.)?((?:[a-z0-9_\-]{1,63}\.)+[a-z][a-z0-9_\-]{0,62})")
 _LABEL: Final = re.compile(r"[a-z0-9_\-]+")
 
 
@@ -70,7 +68,9 @@ def _ends_in_number(host: str) -> bool:
 def _serialise_ipv6(address: ipaddress.IPv6Address) -> str:
     # https://url.spec.whatwg.org/#concept-ipv6-serializer; `str` writes some tails as IPv4.
     groups = [f"{int(group, 16):x}" for group in address.exploded.split(":")]
-    runs = [m.span() for m in re.finditer(r"0{2,}", "".join("0" if g == "0" else "-" for g in groups))]
+    runs = [
+        m.span() for m in re.finditer(r"0{2,}", "".join("0" if g == "0" else "-" for g in groups))
+    ]
     if not runs:
         return ":".join(groups)
     start, end = max(runs, key=lambda run: run[1] - run[0])
@@ -87,7 +87,10 @@ def host_problem(scheme: str, host: str) -> tuple[str, str] | None:
         except ValueError:
             return "origin-bad-ipv6", "has no valid IPv6 address in its brackets"
         if (canonical := _serialise_ipv6(address)) != host[1:-1]:
-            return "origin-ipv6-not-canonical", f"spells an IPv6 address that browsers send as [{canonical}]"
+            return (
+                "origin-ipv6-not-canonical",
+                f"spells an IPv6 address that browsers send as [{canonical}]",
+            )
         return None
     labels = host.removesuffix(".").split(".")
     if not all(labels):
@@ -340,9 +343,7 @@ class OriginList(tuple[Any, ...]):
         return any(fullmatch(origin) is not None for fullmatch in self._regexes)
 
 
-def read_origins(
-    values: Iterable[object], option: str
-) -> tuple[OriginList | None, list[Problem]]:
+def read_origins(values: Iterable[object], option: str) -> tuple[OriginList | None, list[Problem]]:
     """The list of origins, or all that is wrong with it."""
     if isinstance(values, OriginList):
         return values, []

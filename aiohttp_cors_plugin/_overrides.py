@@ -42,7 +42,9 @@ def rules_of(given: object, option: str) -> Rules | None:
     ]
     if not given:
         problems.append(
-            Problem("options-empty", option, given, "is empty", "give one rule, or None for no CORS")
+            Problem(
+                "options-empty", option, given, "is empty", "give one rule, or None for no CORS"
+            )
         )
     if problems:
         raise CorsConfigError(problems)
@@ -63,12 +65,13 @@ class Layer(NamedTuple):
         if inherited is None:
             reason, fix = "has no options to change", "give a whole CorsOptions"
             raise CorsConfigError([Problem("override-of-none", source, given, reason, fix)])
-        if len(inherited) > 1:
+        only, *others = inherited
+        if others:
             reason = f"inherits {len(inherited)} rules, and single fields fit one"
             fix = "give the whole sequence of CorsOptions"
             raise CorsConfigError([Problem("override-of-rules", source, given, reason, fix)])
         try:
-            return (changed(inherited[0], self.changes),)
+            return (changed(only, self.changes),)
         except CorsConfigError as error:
             raise CorsConfigError(
                 problem
@@ -189,7 +192,8 @@ class Overrides:
             add(f"@override on {name}", marks_on(marked))
             for handler in reversed(handlers):
                 add(f"override of {name}", self._of_handler(handler))
-        add(f"override of {route!r}", self._of_route(route))
+        given_for = self._given_for(route)
+        add(f"override of {given_for!r}", self.of_routes.get(given_for, ()))
         return found
 
     def _of_handler(self, handler: object) -> Sequence[Layer]:
@@ -198,14 +202,16 @@ class Overrides:
         except TypeError:  # unhashable: nothing can have been given for it
             return ()
 
-    def _of_route(self, route: web.AbstractRoute) -> Sequence[Layer]:
+    def _given_for(self, route: web.AbstractRoute) -> web.AbstractRoute:
+        """The route whose overrides count: of a HEAD route that `add_get` made, the GET route."""
         if route in self.of_routes or route.method != hdrs.METH_HEAD or not self.of_routes:
-            return self.of_routes.get(route, ())
-        # `add_get` puts a HEAD route beside the GET route, and users hold only the latter.
-        for beside in routes_of(route.resource):
-            if beside.method == hdrs.METH_GET and beside.handler == route.handler:
-                return self.of_routes.get(beside, ())
-        return ()
+            return route
+        beside = (
+            other
+            for other in routes_of(route.resource)
+            if other.method == hdrs.METH_GET and other.handler == route.handler
+        )
+        return next(beside, route)
 
     def rules(
         self, route: web.AbstractRoute, defaults: Rules | None, method: str = ""

@@ -113,9 +113,7 @@ class Rule:
         origins = options.allow_origins
         self.any_origin = isinstance(origins, str)
         self.matches = origins.matches if isinstance(origins, OriginList) else None
-        self.predicate: OriginPredicate | None = (
-            None if isinstance(origins, str | OriginList) else origins
-        )
+        self.predicate: OriginPredicate | None = origins if callable(origins) else None
         self.credentials = options.allow_credentials
         self.methods = None if options.allow_methods is None else frozenset(options.allow_methods)
         self.expose = (

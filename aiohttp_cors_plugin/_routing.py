@@ -95,8 +95,8 @@ class Announced:
     def __bool__(self) -> bool:
         return True
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
         # Custom resources may check that they are given a request.
         return type(self._request)
 
@@ -226,6 +226,10 @@ class PreflightMatch(web.UrlMappingMatchInfo):
     def current_app(self) -> web.Application:
         return self.target.current_app
 
+    @current_app.setter
+    def current_app(self, app: web.Application) -> None:
+        self.target.current_app = app
+
     @property
     def expect_handler(self) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
         return _expect_nothing
@@ -316,7 +320,8 @@ class OptionsResource(web.AbstractResource):
 
     async def resolve(self, request: web.Request) -> _Resolved:
         # Our own question must not be answered by us: any method would seem to be served.
-        if request.method != hdrs.METH_OPTIONS or type(request) is Announced:
+        asks: type = type(request)
+        if request.method != hdrs.METH_OPTIONS or asks is Announced:
             return None, set()
         if not is_preflight(request) or _PASSED in request:
             return None, set()
@@ -441,9 +446,7 @@ class Routers:
                 logger.warning("%r is not in the router's index; left as it is", resource)
                 continue
             if resource in needing:
-                front = self._fronts[resource] = OptionsResource(
-                    decide, self.root, route, resource
-                )
+                front = self._fronts[resource] = OptionsResource(decide, self.root, route, resource)
             if front is not None:
                 router.index_resource(front)
             router.index_resource(resource)

@@ -46,9 +46,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ASKED: Final = request_key("aiohttp_cors_plugin_asked")
 
 
-def setup(
-    app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | None = None
-) -> Cors:
+def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | None = None) -> Cors:
     """Make an application answer cross-origin requests.
 
     Args:
@@ -353,7 +351,9 @@ class Cors:
                     overridden.append(route)
                 if route.method != hdrs.METH_ANY and not may_be_announced(route.method):
                     logger.warning(
-                        "%r: browsers or aiohttp's C parser refuse the method %s", route, route.method
+                        "%r: browsers or aiohttp's C parser refuse the method %s",
+                        route,
+                        route.method,
                     )
         self._check(self._table, overridden)
         self._overridden.update(dict.fromkeys(overridden))
@@ -378,16 +378,10 @@ class Cors:
     # Requests
 
     def _policy_of(self, match: web.UrlMappingMatchInfo, method: str) -> Policy | None:
-        return self._policy_in(self._table, match, method)
-
-    @staticmethod
-    def _policy_in(
-        table: _Table, match: web.UrlMappingMatchInfo, method: str
-    ) -> Policy | None:
         """The policy of what the router found; of 404s and 405s, the defaults."""
         if match.route.resource is None:
-            return table.default
-        return table.entry(match.route).of(method)
+            return self._table.default
+        return self._table.entry(match.route).of(method)
 
     async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
         """`on_response_prepare`: total, since an exception here drops the connection."""
@@ -479,7 +473,7 @@ def _governing(apps: Iterable[web.Application]) -> Cors | None:
 def _governs(policy: Policy, target: web.UrlMappingMatchInfo, method: str) -> bool:
     """Whether a policy, or one of equal options, is that of another target too."""
     owner = _governing(target.apps)
-    other = owner and owner._policy_of(target, method)
+    other = None if owner is None else owner._policy_of(target, method)
     return other is not None and (other is policy or other.options == policy.options)
 
 
@@ -490,7 +484,7 @@ async def _policy_beside(
     found = None
     for other, match in (await targets_beside(root, request, target, method)).items():
         owner = _governing(match.apps)
-        policy = owner and owner._policy_of(match, other)
+        policy = None if owner is None else owner._policy_of(match, other)
         if policy is not None and (found is None or policy.vary):
             found = policy
     return found
@@ -575,9 +569,7 @@ def _by_method(entry: _Entry) -> Stamper:
 
 def _unless_preflight(stamper: Stamper) -> Stamper:
     """A preflight that was not answered here is the application's own business."""
-    return lambda request, response: (
-        None if is_preflight(request) else stamper(request, response)
-    )
+    return lambda request, response: None if is_preflight(request) else stamper(request, response)
 
 
 # The answer to preflights

@@ -175,5 +175,3 @@ def preflight(method: str, origin: str = APP, headers: str | None = None) -> dic
     """The headers of a preflight."""
     sent = {"Origin": origin, "Access-Control-Request-Method": method}
     return sent if headers is None else sent | {"Access-Control-Request-Headers": headers}
-
-

@@ -12,7 +12,16 @@ import aiohttp_cors_plugin
 
 PACKAGE = Path(aiohttp_cors_plugin.__file__).parent
 PURE = ("errors", "_fetch", "_origins", "options", "_policy")
-ORDER = (*PURE, "_routing", "_overrides", "plugin", "__init__", "cli/demo", "cli/__init__", "__main__")
+ORDER = (
+    *PURE,
+    "_routing",
+    "_overrides",
+    "plugin",
+    "__init__",
+    "cli/demo",
+    "cli/__init__",
+    "__main__",
+)
 # What aiohttp does not document, and the one place that uses it.
 UNDOCUMENTED = {("_routing", "_handle")}
 

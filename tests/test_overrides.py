@@ -323,7 +323,7 @@ def test_a_foreign_target_is_refused_at_the_call() -> None:
     ],
 )
 async def test_fields_that_do_not_fit_are_refused_before_the_server_starts(
-    aiohttp_client: Any, defaults: Any, changes: dict[str, Any], code: str
+    defaults: Any, changes: dict[str, Any], code: str
 ) -> None:
     app = web.Application()
     first = app.router.add_get("/1", ok)
@@ -331,7 +331,7 @@ async def test_fields_that_do_not_fit_are_refused_before_the_server_starts(
     cors = setup(app, defaults)
     cors.override(first, **changes)
     with pytest.raises(CorsConfigError) as caught:
-        await aiohttp_client(app)
+        await web.AppRunner(app).setup()
     assert codes(caught) == [code] * 2
     assert second.method == "POST"
 

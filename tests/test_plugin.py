@@ -330,12 +330,18 @@ O_LINE = b"Origin: " + APP.encode()
         pytest.param((b"Origin: https://" + b"a" * 7000, ACRM), id="7000 characters of Origin"),
         pytest.param((O_LINE, ACRM, ACRM), id="the method twice"),
         pytest.param((O_LINE, b"Access-Control-Request-Method:"), id="an empty method"),
-        pytest.param((O_LINE, b"Access-Control-Request-Method: " + b"P" * 7000), id="a long method"),
+        pytest.param(
+            (O_LINE, b"Access-Control-Request-Method: " + b"P" * 7000), id="a long method"
+        ),
         pytest.param((O_LINE, ACRM, ACRH + b"x-other"), id="header that is not listed"),
-        pytest.param((O_LINE, ACRM, ACRH + b"x-token", ACRH + b"x-other"), id="second line of them"),
+        pytest.param(
+            (O_LINE, ACRM, ACRH + b"x-token", ACRH + b"x-other"), id="second line of them"
+        ),
         pytest.param((O_LINE, ACRM, ACRH + b"x token"), id="white space inside a name"),
         pytest.param((O_LINE, ACRM, ACRH + b"\xff"), id="bytes that are no token"),
-        pytest.param((O_LINE, ACRM, ACRH + b",".join(b"x-%d" % i for i in range(900))), id="900 names"),
+        pytest.param(
+            (O_LINE, ACRM, ACRH + b",".join(b"x-%d" % i for i in range(900))), id="900 names"
+        ),
         pytest.param((O_LINE, ACRM, ACRH + b"," * 4000), id="4000 empty elements"),
     ],
 )
@@ -491,7 +497,9 @@ async def test_a_method_that_cannot_arrive_is_warned_about(
 @pytest.mark.parametrize(
     ("path", "headers", "status", "expected", "reason"),
     [
-        pytest.param("/plain", preflight("PUT", EVIL), 200, ["Vary"], "origin-not-listed", id="origin"),
+        pytest.param(
+            "/plain", preflight("PUT", EVIL), 200, ["Vary"], "origin-not-listed", id="origin"
+        ),
         pytest.param(
             "/plain",
             preflight("DELETE"),
@@ -556,9 +564,13 @@ async def test_debug_mode_explains_and_never_lets_through(
         pytest.param({}, True, id="no origin"),
         pytest.param({"Origin": "http://x.example", "Host": "x.example"}, True, id="same host"),
         pytest.param({"Origin": "https://x.example", "Host": "x.example"}, True, id="TLS proxy"),
-        pytest.param({"Origin": "https://x.example", "Host": "X.example:443"}, True, id="port said"),
+        pytest.param(
+            {"Origin": "https://x.example", "Host": "X.example:443"}, True, id="port said"
+        ),
         pytest.param({"Origin": "http://x.example:81", "Host": "x.example:81"}, True, id="port"),
-        pytest.param({"Origin": "http://x.example:81", "Host": "x.example"}, False, id="other port"),
+        pytest.param(
+            {"Origin": "http://x.example:81", "Host": "x.example"}, False, id="other port"
+        ),
         pytest.param({"Origin": "http://[::1]:81", "Host": "[::1]:81"}, True, id="IPv6"),
         pytest.param({"Origin": "http://[::1]", "Host": "[::1]"}, True, id="IPv6 without port"),
         pytest.param({"Origin": "http://y.example", "Host": "x.example"}, False, id="other host"),

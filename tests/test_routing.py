@@ -15,6 +15,7 @@ from aiohttp_cors_plugin._routing import (
     OptionsResource,
     Root,
     handlers_of,
+    request_key,
     serves,
     view_methods,
 )
@@ -24,9 +25,10 @@ OPTIONS = CorsOptions(allow_origins=[APP])
 
 
 def succeeded(response: Any) -> bool:
-    return response.status == 204 and cors_headers(response).get(
-        "Access-Control-Allow-Origin"
-    ) in (APP, "*")
+    return response.status == 204 and cors_headers(response).get("Access-Control-Allow-Origin") in (
+        APP,
+        "*",
+    )
 
 
 async def test_registration_order_still_decides_between_resources(aiohttp_client: Any) -> None:
@@ -173,16 +175,12 @@ async def test_the_index_is_left_alone_where_a_resource_is_not_in_it(
 def test_the_question_is_a_request_in_everything_but_the_method() -> None:
     request = make_mocked_request("OPTIONS", "/a?b=c", headers={"X": "y"})
     announced: Any = Announced(request, "PUT")
-    announced["key"] = 1
+    key = request_key("key")
+    announced[key] = 1
     assert isinstance(announced, web.Request)
     assert (announced.method, announced.path, announced.headers["X"]) == ("PUT", "/a", "y")
-    assert (announced["key"], "key" in announced, len(announced), list(announced)) == (
-        1,
-        True,
-        1,
-        ["key"],
-    )
-    del announced["key"]
+    assert (announced[key], key in announced, len(announced), [*announced]) == (1, True, 1, [key])
+    del announced[key]
     assert not list(announced)
     assert announced
 
@@ -194,7 +192,8 @@ def test_attached_resources_are_no_resources_of_the_users() -> None:
     app = make_app()
     before = list(app.router.resources())
     setup(app, OPTIONS)
-    resource = OptionsResource(decide, Root(), next(iter(app.router.routes())))
+    route = next(iter(app.router["plain"]))
+    resource = OptionsResource(decide, Root(), route)
     assert (len(resource), list(resource), resource.canonical) == (0, [], "/")
     assert (resource.get_info(), resource.raw_match("/")) == ({}, False)
     for call in (resource.url_for, functools.partial(resource.add_prefix, "/x")):

@@ -1,0 +1,22 @@
+"""The command line: a thin shell. Exit codes: 0 fine, 1 problems, 2 wrong usage."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from aiohttp_cors_plugin.cli import demo
+
+_COMMANDS = (demo,)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; `argv` are the arguments, those of the process if left out."""
+    parser = argparse.ArgumentParser(
+        prog="python -m aiohttp_cors_plugin", description="CORS for aiohttp applications."
+    )
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_to(subparsers)
+    arguments = parser.parse_args(argv)
+    return int(arguments.run(arguments))
