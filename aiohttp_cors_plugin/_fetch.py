@@ -39,8 +39,8 @@ FORBIDDEN_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
 COMMON_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 # What llhttp, aiohttp's C parser, takes in a request of HTTP/1.1; found by sending each name of
-# its tables to a server. The methods of RTSP and HTTP/2's PRI are known to it and refused. QUERY
-# came with aiohttp 3.11 or later.
+# its tables to servers on aiohttp 3.10.11 and 3.14.5. It knows the methods of RTSP and HTTP/2's
+# PRI too, and refuses them.
 PARSEABLE_METHODS: Final = frozenset(
     "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR"
     " MKCOL MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH"
@@ -106,6 +106,8 @@ def parse_requested_headers(lines: Sequence[str]) -> tuple[str, ...] | None:
     split lines, and add white space and empty elements: RFC 9110, sections 5.3 and 5.6.1.
     """
     if sum(map(len, lines)) > MAX_REQUESTED_LENGTH or len(lines) > MAX_REQUESTED_NAMES:
+        return None
+    if not all(map(str.isascii, lines)):  # some other letters have an ASCII lower case
         return None
     elements = [element.strip(" \t").lower() for line in lines for element in line.split(",")]
     names = dict.fromkeys(filter(None, elements))

@@ -160,9 +160,7 @@ def parse_pattern(text: str) -> Pattern | tuple[str, str]:
     host, separator, port = rest.rpartition(":") if not rest.endswith("]") else (rest, "", "")
     if not separator or (rest.startswith("[") and "]" in port):
         host, port = rest, ""
-    elif port != "*" and re.fullmatch(r"0*[0-9]{1,5}", port) is None:
-        return "origin-bad-port", "has a port that is no number from 1 to 65535"
-    elif port.startswith("0") or (port != "*" and int(port) > 65535):
+    elif (port != "*" and re.fullmatch(r"0*[0-9]{1,5}", port) is None) or port.startswith("0") or (port != "*" and int(port) > 65535):
         return "origin-bad-port", "has a port that is no number from 1 to 65535"
     elif port == str(DEFAULT_PORTS.get(scheme)):
         return "origin-default-port", "names its scheme's default port, which browsers leave out"
@@ -206,10 +204,14 @@ def _fix(text: str) -> str:
         scheme, rest = "https", guess.removeprefix("//")
     rest = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     if not rest.isascii():
+        # The codec knows the rules of 2003; where browsers go by others, it does not round-trip.
         try:
-            rest = rest.encode("idna").decode("ascii")
+            encoded = rest.encode("idna")
+            if encoded.decode("idna") != rest:
+                raise UnicodeError
         except UnicodeError:
             return "write the host as location.origin shows it in a browser"
+        rest = encoded.decode("ascii")
     if (default := DEFAULT_PORTS.get(scheme)) is not None:
         rest = rest.removesuffix(f":{default}")
     rest = re.sub(r"^\*(?=[a-z0-9])", "*.", rest)

@@ -119,6 +119,8 @@ class CorsOptions:
         known = {key: value for key, value in mapping.items() if key in CHANGEABLE_FIELDS}
         if not problems:
             return cls(**known)
+        if not known.get("allow_origins"):
+            known.pop("allow_origins", None)  # said above
         raise CorsConfigError([*problems, *read_fields(known)[1]])
 
     @classmethod
@@ -413,7 +415,7 @@ def _cross_problems(values: Mapping[str, Any]) -> list[Problem]:
         problems.append(Problem("vary-without-callable", "vary", values["vary"], reason, fix))
     if values["allow_credentials"] is not True:
         return problems
-    if isinstance(origins, str):
+    if isinstance(origins, str) and origins == "*":
         problems.append(
             Problem(
                 "credentials-with-any-origin",
@@ -445,7 +447,10 @@ def _credentials_problem(pattern: Any, values: Mapping[str, Any]) -> tuple[str, 
     if parsed.scheme == "http" and values["allow_insecure_origins"] is not True:
         if not is_loopback(parsed.host):
             reason = "is not encrypted, so anybody on the way could act as the user"
-            fix = f"write {pattern.replace('http:', 'https:', 1)!r}, or set allow_insecure_origins"
+            secure = pattern.replace("http:", "https:", 1).removesuffix(":443")
+            fix = f"write {secure!r}, or set allow_insecure_origins"
+            if _credentials_problem(secure, values) is not None:
+                fix = "list origins with https:, or set allow_insecure_origins"
             return "credentials-with-insecure-origin", reason, fix
     if parsed.label is not None and values["allow_public_suffixes"] is not True:
         if _is_public_suffix(parsed.host.removesuffix(".")):
@@ -459,7 +464,10 @@ def _is_public_suffix(name: str) -> bool:
     if "." not in name:
         return name != "localhost"
     suffixes = _public_suffixes()
-    return suffixes is not None and suffixes.publicsuffix(name) == name
+    if suffixes is None:
+        return False
+    # A rule such as `*.ck` makes suffixes of the names below it.
+    return any(suffixes.publicsuffix(host) == host for host in (name, f"x.{name}"))
 
 
 def _public_suffixes() -> Any:

@@ -42,9 +42,7 @@ async def test_a_signal_ends_it_quietly(demo: Any, number: signal.Signals) -> No
 
 
 @pytest.mark.parametrize("option", ["--api-port", "--page-port"])
-def test_a_port_in_use_is_a_plain_sentence(
-    option: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_in_use_is_a_plain_sentence(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -26,6 +26,12 @@ ORDER = (
 UNDOCUMENTED = {("_routing", "_handle")}
 
 
+def module_of(name: str) -> str:
+    """A module's dotted name as its place in the order."""
+    inner = name.replace(".", "/").removeprefix("aiohttp_cors_plugin").strip("/")
+    return inner if inner in ORDER else f"{inner}/__init__".strip("/")
+
+
 def imported(tree: ast.Module) -> Iterator[str]:
     """The modules that a source imports when it runs; `if TYPE_CHECKING:` does not."""
     skipped = {
@@ -40,7 +46,9 @@ def imported(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in names if module_of(name) in ORDER]
+            yield from modules or [node.module or ""]
 
 
 def tree_of(module: str) -> ast.Module:
@@ -62,9 +70,7 @@ def test_imports_point_up(module: str) -> None:
     for name in imported(tree_of(module)):
         if name.split(".")[0] != "aiohttp_cors_plugin":
             continue
-        inner = name.replace(".", "/").removeprefix("aiohttp_cors_plugin").strip("/")
-        target = inner if inner in ORDER else f"{inner}/__init__".strip("/")
-        assert ORDER.index(target) < ORDER.index(module), f"{module} imports {name}"
+        assert ORDER.index(module_of(name)) < ORDER.index(module), f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", ORDER)

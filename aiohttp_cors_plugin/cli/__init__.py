@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from aiohttp_cors_plugin.cli import demo
 
-_COMMANDS = (demo,)
+_COMMANDS = {"demo": demo}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,7 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m aiohttp_cors_plugin", description="CORS for aiohttp applications."
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_to(subparsers)
+    for name, command in _COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=command.HELP, description=command.HELP)
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
     arguments = parser.parse_args(argv)
     return int(arguments.run(arguments))
