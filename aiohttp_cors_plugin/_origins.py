@@ -24,6 +24,7 @@ _ORIGIN: Final = re.compile(
 # The common form, taken without a closer look: nothing that it accepts needs one. No port, so
 # none is a default one; the last label begins with a letter, so the host is no IPv4 address.
 _PLAIN: Final = re.compile(r"(https?://)(\*\.)?((?:[a-z0-9_\-]{1,63}\.)+[a-z][a-z0-9_\-]{0,62})")
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
 _LABEL: Final = re.compile(r"[a-z0-9_\-]+")
 
 
@@ -160,7 +161,7 @@ def parse_pattern(text: str) -> Pattern | tuple[str, str]:
     host, separator, port = rest.rpartition(":") if not rest.endswith("]") else (rest, "", "")
     if not separator or (rest.startswith("[") and "]" in port):
         host, port = rest, ""
-    elif (port != "*" and re.fullmatch(r"0*[0-9]{1,5}", port) is None) or port.startswith("0") or (port != "*" and int(port) > 65535):
+    elif port != "*" and (_PORT.fullmatch(port) is None or int(port) > 65535):
         return "origin-bad-port", "has a port that is no number from 1 to 65535"
     elif port == str(DEFAULT_PORTS.get(scheme)):
         return "origin-default-port", "names its scheme's default port, which browsers leave out"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -140,10 +139,12 @@ def override(options: Given = INHERIT, /, **changes: Any) -> Callable[[T], T]:
     given = layer(options, changes)
 
     def mark(target: T) -> T:
-        if isinstance(target, functools.partial) or not callable(target):
+        try:
+            setattr(target, _ATTRIBUTE, (*marks_on(target), given))
+        except AttributeError:  # a bound method, say
             reason, fix = "cannot be decorated", "call Cors.override(...) with it instead"
-            raise CorsConfigError([Problem("override-target", "override", target, reason, fix)])
-        setattr(target, _ATTRIBUTE, (*marks_on(target), given))
+            problem = Problem("override-target", "override", target, reason, fix)
+            raise CorsConfigError([problem]) from None
         return target
 
     return mark

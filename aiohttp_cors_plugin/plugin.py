@@ -74,7 +74,7 @@ def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | N
     if CORS in app:
         raise RuntimeError(
             "setup() was called for this application before; use the Cors that it returned, "
-            "app[CORS]: .override(target, ...) for single routes, .reconfigure(...) for new defaults"
+            "app[CORS]: .override(target, ...) for a route, .reconfigure(...) for new defaults"
         )
     if app.on_response_prepare.frozen:
         raise RuntimeError(
@@ -324,7 +324,7 @@ class Cors:
                     "target",
                     target,
                     "is not served by this application, or by a sub-application with its own setup",
-                    "add it to the router first, or call override() on the Cors of that application",
+                    "add it to the router first, or ask the Cors of that application",
                 )
             ]
         )

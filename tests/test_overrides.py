@@ -115,8 +115,7 @@ async def test_kinds_of_targets(aiohttp_client: Any) -> None:
     app = web.Application()
     put = app.router.add_put
     put("/bound", things.bound)
-    with pytest.warns(DeprecationWarning) if not _is_coroutine(partial) else _nothing():
-        put("/partial", partial)
+    put("/partial", partial)
     put("/wrapped", wrapper)
     app.router.add_view("/view", Thing)
     put("/named", ok, name="named")
@@ -133,18 +132,6 @@ async def test_kinds_of_targets(aiohttp_client: Any) -> None:
     client = await aiohttp_client(app)
     paths = ("/bound", "/partial", "/wrapped", "/view", "/named", "/sub/route")
     assert [await max_age(client, path) for path in paths] == [str(n) for n in range(10, 16)]
-
-
-def _is_coroutine(handler: Any) -> bool:
-    import inspect
-
-    return inspect.iscoroutinefunction(handler)
-
-
-def _nothing() -> Any:
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 async def test_a_get_route_covers_its_head_route_unless_that_has_its_own(
@@ -295,12 +282,6 @@ def test_a_foreign_target_is_refused_at_the_call() -> None:
     mount = app.add_subapp("/nested", nested)
     cors = setup(app, DEFAULTS)
 
-    class Unhashable:
-        __hash__ = None  # type: ignore[assignment]
-
-        async def __call__(self, request: web.Request) -> web.Response:
-            return await ok(request)
-
     for target, code in (
         (route, "target-foreign"),
         (route.resource, "target-foreign"),
@@ -312,6 +293,33 @@ def test_a_foreign_target_is_refused_at_the_call() -> None:
         with pytest.raises(CorsConfigError) as caught:
             cors.override(target, max_age=1)
         assert codes(caught) == [code]
+
+
+def test_an_unhashable_handler_is_overridden_by_its_route() -> None:
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        async def __call__(self, request: web.Request) -> web.Response:
+            return await ok(request)
+
+    handler: Any = Unhashable()
+    app = web.Application()
+    with pytest.warns(DeprecationWarning, match="Bare functions"):
+        app.router.add_get("/", handler)
+    cors = setup(app, DEFAULTS)
+    with pytest.raises(CorsConfigError) as caught:
+        cors.override(handler, max_age=1)
+    assert codes(caught) == ["target-unhashable"]
+
+
+def test_a_bound_method_cannot_be_decorated() -> None:
+    class Things:
+        async def get(self, _request: web.Request) -> web.Response:
+            return web.Response()
+
+    with pytest.raises(CorsConfigError) as caught:
+        override(None)(Things().get)
+    assert codes(caught) == ["override-target"]
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def own(handler: Any) -> Any:
 
 def build_page(api: str, seen: dict[str, list[str]]) -> web.Application:
     """The page's server: the page, and what the API saw of each of its requests."""
-    template = resources.files(__package__).joinpath("demo.html").read_text(encoding="utf-8")
+    template = resources.files("aiohttp_cors_plugin.cli").joinpath("demo.html").read_text("utf-8")
     config = {"api": api, "source": inspect.getsource(build_api)}
     script = json.dumps(config).replace("<", "\\u003c")
 
