@@ -156,19 +156,24 @@ class _Table:
             except CorsConfigError:
                 logger.exception("no CORS for %r: its override does not fit", route)
                 entry = _Entry(None, {}, "invalid")
-            # A resource class of the user's may make a route for each request.
-            if any(known is route for known in routes_of(route.resource)):
+            if _lasts(route):
                 self._entries[route] = entry
         return entry
 
-    def remember(self, route: web.AbstractRoute, stamper: Stamper) -> None:
-        if route in self._entries:
+    def remember(self, route: web.AbstractRoute, stamper: Stamper) -> Stamper:
+        if _lasts(route):
             self.stampers[route] = stamper
+        return stamper
 
     def forget(self, routes: Iterable[web.AbstractRoute]) -> None:
         for route in routes:
             self._entries.pop(route, None)
             self.stampers.pop(route, None)
+
+
+def _lasts(route: web.AbstractRoute) -> bool:
+    """Whether a route can come again: aiohttp makes one for each 404, as resource classes may."""
+    return any(known is route for known in routes_of(route.resource))
 
 
 class Announcement(NamedTuple):
@@ -402,19 +407,16 @@ class Cors:
 
     def _stamper(self, table: _Table, match: web.UrlMappingMatchInfo) -> Stamper:
         """What stamps the responses of a route, remembered where the route lasts."""
-        if isinstance(match, PreflightMatch) or _governing(match.apps) is not self:
-            return _leave_alone
         route = match.route
+        if isinstance(match, PreflightMatch) or _governing(match.apps) is not self:
+            return table.remember(route, _leave_alone)
         if route.resource is None:
             return _unless_preflight(_stamper_of(table.default))
         entry = table.entry(route)
-        stamper = _stamper_of(entry.policy)
-        if entry.apart:
-            stamper = _by_method(entry)
+        stamper = _by_method(entry) if entry.apart else _stamper_of(entry.policy)
         if route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
             stamper = _unless_preflight(stamper)
-        table.remember(route, stamper)
-        return stamper
+        return table.remember(route, stamper)
 
     async def _decide(self, root: web.Application, request: web.Request) -> _Match | None:
         """The match that answers a preflight, None where no policy says anything about it."""

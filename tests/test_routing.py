@@ -19,7 +19,18 @@ from aiohttp_cors_plugin._routing import (
     serves,
     view_methods,
 )
-from tests.app import APP, EVIL, Custom, Item, cors_headers, make_app, ok, own_options, preflight
+from tests.app import (
+    APP,
+    EVIL,
+    Custom,
+    Item,
+    boom,
+    cors_headers,
+    make_app,
+    ok,
+    own_options,
+    preflight,
+)
 
 OPTIONS = CorsOptions(allow_origins=[APP])
 
@@ -237,3 +248,89 @@ def test_handlers_are_looked_through() -> None:
     assert list(handlers_of(route)) == [wrapper, things.get, Things.get]
     wrapper.__wrapped__ = wrapper
     assert len(list(handlers_of(route))) == 100
+
+
+ROOT, OUTER, INNER = (f"https://{name}.example.com" for name in ("root", "outer", "inner"))
+HOST = {"Host": "tenant.example.org"}
+
+
+@pytest.fixture
+async def nested(aiohttp_client: Any) -> Any:
+    """Three nested sub-applications: a domain with a setup, one without, one with its own."""
+
+    def fill(app: web.Application) -> web.Application:
+        app.router.add_put("/thing", ok)
+        app.router.add_get("/boom", boom)
+        return app
+
+    root, outer, middle, inner = (fill(web.Application()) for _ in range(4))
+    setup(inner, CorsOptions(allow_origins=[INNER], allow_headers=["X-Inner"], max_age=3))
+    middle.add_subapp("/inner", inner)
+    setup(outer, CorsOptions(allow_origins=[OUTER], allow_credentials=True, max_age=2))
+    outer.add_subapp("/middle", middle)
+    root.add_domain("tenant.example.org", outer)
+    setup(root, CorsOptions(allow_origins=[ROOT], expose_headers=["X-Root"], max_age=1))
+    return await aiohttp_client(root)
+
+
+SAFE = "Accept, Accept-Language, Content-Language, Content-Type, Range"
+GOVERNED = [
+    pytest.param("", {}, ROOT, {"Access-Control-Expose-Headers": "X-Root"}, "1", SAFE, id="root"),
+    pytest.param(
+        "", HOST, OUTER, {"Access-Control-Allow-Credentials": "true"}, "2", SAFE, id="domain"
+    ),
+    pytest.param(
+        "/middle",
+        HOST,
+        OUTER,
+        {"Access-Control-Allow-Credentials": "true"},
+        "2",
+        SAFE,
+        id="without a setup of its own",
+    ),
+    pytest.param("/middle/inner", HOST, INNER, {}, "3", f"{SAFE}, X-Inner", id="innermost"),
+]
+
+
+@pytest.mark.parametrize(("prefix", "host", "origin", "extra", "age", "headers"), GOVERNED)
+async def test_three_nested_sub_applications(
+    nested: Any,
+    prefix: str,
+    host: dict[str, str],
+    origin: str,
+    extra: dict[str, str],
+    age: str,
+    headers: str,
+) -> None:
+    for asked in (ROOT, OUTER, INNER):
+        readable = {"Access-Control-Allow-Origin": origin, **extra} if asked == origin else {}
+        for method, path, status in (
+            ("PUT", "/thing", 200),
+            ("PUT", "/nothing", 404),
+            ("DELETE", "/thing", 405),
+            ("GET", "/boom", 500),
+        ):
+            sent = {"Origin": asked, **host}
+            response = await nested.request(method, prefix + path, headers=sent)
+            assert (response.status, cors_headers(response)) == (
+                status,
+                {**readable, "Vary": "Origin"},
+            )
+        for path in ("/thing", "/nothing"):
+            sent = preflight("PUT", asked) | host
+            response = await nested.options(prefix + path, headers=sent)
+            allowed = {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Allow-Methods": "PUT",
+                "Access-Control-Allow-Headers": headers,
+                "Access-Control-Max-Age": age,
+                "Vary": "Origin",
+            }
+            allowed |= {k: v for k, v in extra.items() if "Credentials" in k}
+            assert (response.status, cors_headers(response)) == (
+                (204, allowed) if asked == origin else (403, {"Vary": "Origin"})
+            )
+        response = await nested.options(
+            f"{prefix}/thing", headers=preflight("DELETE", asked) | host
+        )
+        assert (response.status, cors_headers(response)) == (403, {"Vary": "Origin"})
