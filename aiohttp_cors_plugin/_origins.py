@@ -68,7 +68,8 @@ def _ends_in_number(host: str) -> bool:
 
 def _serialise_ipv6(address: ipaddress.IPv6Address) -> str:
     # https://url.spec.whatwg.org/#concept-ipv6-serializer; `str` writes some tails as IPv4.
-    groups = [f"{int(group, 16):x}" for group in address.exploded.split(":")]
+    digits = f"{int(address):032x}"
+    groups = [f"{int(digits[i : i + 4], 16):x}" for i in range(0, 32, 4)]
     runs = [
         m.span() for m in re.finditer(r"0{2,}", "".join("0" if g == "0" else "-" for g in groups))
     ]

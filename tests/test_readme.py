@@ -39,9 +39,8 @@ async def test_every_program_runs_and_starts(program: str, aiohttp_client: Any) 
         client = await aiohttp_client(app)
         assert CORS in app
         assert (await client.get("/nothing")).status == 404
-    for value in names.values():
-        if hasattr(value, "close"):
-            value.close()
+        if "DATABASE" in names:
+            app[names["DATABASE"]].close()
 
 
 async def test_the_first_program_is_short_and_does_what_it_says(aiohttp_client: Any) -> None:
