@@ -41,6 +41,8 @@ class Origin(NamedTuple):
 
 def parse_origin(text: str) -> Origin | None:
     """Read a serialised origin; None for anything else, `null` included."""
+    if len(text) <= 253 and (plain := _PLAIN.fullmatch(text)) and plain[2] is None:
+        return Origin(plain[1][:-3], plain[3], None)
     if len(text) > _LONGEST or (match := _ORIGIN.fullmatch(text)) is None:
         return None
     scheme, host, digits = match.groups()
@@ -261,9 +263,9 @@ class OriginList(tuple[Any, ...]):
     Equal to the plain tuple of them. Given where origins are expected, it is not read again.
     """
 
-    _exact: frozenset[str]
-    _any_port: frozenset[str]
-    _below: frozenset[str]
+    _exact: set[str]
+    _any_port: set[str]
+    _below: set[str]
     _partial: dict[str, list[tuple[str, str]]]
     _regexes: tuple[Callable[[str], re.Match[str] | None], ...]
     _has_patterns: bool
@@ -271,8 +273,13 @@ class OriginList(tuple[Any, ...]):
 
     def __new__(cls, patterns: Iterable[str | re.Pattern[str]]) -> OriginList:
         """Compile valid patterns; `read_origins` is what checks them."""
-        self = super().__new__(cls, dict.fromkeys(patterns))
-        exact, any_port, below = [], [], []
+        # Comprehensions and loops, no built-in that runs through a list in one go: while a long
+        # list is read in a thread of its own, the event loop gets its turns.
+        unique = {pattern: None for pattern in patterns}  # noqa: C420
+        self = super().__new__(cls, (pattern for pattern in unique))
+        exact: set[str] = set()
+        any_port: set[str] = set()
+        below: set[str] = set()
         partial: dict[str, list[tuple[str, str]]] = {}
         for text in self:
             if not isinstance(text, str):
@@ -280,22 +287,21 @@ class OriginList(tuple[Any, ...]):
             if plain := _PLAIN.fullmatch(text):
                 scheme, wildcard, host = plain.groups()
                 if wildcard:
-                    below.append(scheme + host)
+                    below.add(scheme + host)
                 else:
-                    exact.append(text)
+                    exact.add(text)
                 continue
             pattern = parse_pattern(text)
             assert isinstance(pattern, Pattern), text
             if pattern.label == ("", ""):
-                below.append(pattern.end)
+                below.add(pattern.end)
             elif pattern.label is not None:
                 partial.setdefault(pattern.end, []).append(pattern.label)
             elif pattern.port == "*":
-                any_port.append(pattern.end)
+                any_port.add(pattern.end)
             else:
-                exact.append(text)
-        self._exact, self._any_port = frozenset(exact), frozenset(any_port)
-        self._below, self._partial = frozenset(below), partial
+                exact.add(text)
+        self._exact, self._any_port, self._below, self._partial = exact, any_port, below, partial
         self._regexes = tuple(p.fullmatch for p in self if isinstance(p, re.Pattern))
         self._has_patterns = bool(any_port or below or partial or self._regexes)
         self._hash = tuple.__hash__(self)
@@ -351,13 +357,15 @@ def read_origins(values: Iterable[object], option: str) -> tuple[OriginList | No
     """The list of origins, or all that is wrong with it."""
     if isinstance(values, OriginList):
         return values, []
-    given = sorted(values, key=str) if isinstance(values, set | frozenset) else list(values)
+    given: list[Any] = []
     problems = []
-    for index, value in enumerate(given):
+    ordered = sorted(values, key=str) if isinstance(values, set | frozenset) else values
+    for index, value in enumerate(ordered):
+        given.append(value)
         if isinstance(value, str) and len(value) <= 253 and _PLAIN.fullmatch(value):
             continue
         if problem := is_pattern_problem(value, f"{option}[{index}]"):
             problems.append(problem)
     if problems:
         return None, problems
-    return OriginList(given), []  # type: ignore[arg-type]  # each was checked above
+    return OriginList(given), []

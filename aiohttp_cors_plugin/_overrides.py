@@ -156,6 +156,10 @@ def marks_on(target: object) -> tuple[Layer, ...]:
     return marks if isinstance(marks, tuple) else ()
 
 
+def _name(target: object) -> str:
+    return getattr(target, "__qualname__", None) or repr(target)
+
+
 class Overrides:
     """All overrides of one application, by what they were given for."""
 
@@ -169,32 +173,31 @@ class Overrides:
 
         `method` matters to a `web.View`, whose methods have layers of their own.
         """
-        handlers = [*handlers_of(route)]
         view = view_of(route)
         found: list[tuple[str, Layer]] = []
 
-        def add(source: str, layers: Iterable[Layer]) -> None:
-            found.extend((source, given) for given in layers)
+        def add(kind: str, target: object, layers: Iterable[Layer]) -> None:
+            found.extend((f"{kind} {_name(target)}", given) for given in layers)
 
         if view is not None:
-            add(f"@override on {view.__qualname__}", marks_on(view))
-            add(f"override of {view.__qualname__}", self.of_handlers.get(view, ()))
+            add("@override on", view, marks_on(view))
+            add("override of", view, self.of_handlers.get(view, ()))
         if route.resource is not None:
-            add(f"override of {route.resource!r}", self.of_resources.get(route.resource, ()))
+            add("override of", route.resource, self.of_resources.get(route.resource, ()))
         if view is not None:
             function = getattr(view, method.lower(), None) if method in hdrs.METH_ALL else None
-            if function is not None:
-                add(f"@override on {view.__qualname__}.{method.lower()}", marks_on(function))
+            add("@override on", function, marks_on(function))
         else:
+            handlers = [*handlers_of(route)]
             # `functools.wraps` copies the attribute outwards, so the outermost that has it has
             # all of it.
             marked = next((handler for handler in handlers if marks_on(handler)), None)
-            name = getattr(handlers[0], "__qualname__", repr(handlers[0]))
-            add(f"@override on {name}", marks_on(marked))
-            for handler in reversed(handlers):
-                add(f"override of {name}", self._of_handler(handler))
+            add("@override on", marked, marks_on(marked))
+            if self.of_handlers:
+                for handler in reversed(handlers):
+                    add("override of", handler, self._of_handler(handler))
         given_for = self._given_for(route)
-        add(f"override of {given_for!r}", self.of_routes.get(given_for, ()))
+        add("override of", given_for, self.of_routes.get(given_for, ()))
         return found
 
     def _of_handler(self, handler: object) -> Sequence[Layer]:
@@ -205,7 +208,7 @@ class Overrides:
 
     def _given_for(self, route: web.AbstractRoute) -> web.AbstractRoute:
         """The route whose overrides count: of a HEAD route that `add_get` made, the GET route."""
-        if route in self.of_routes or route.method != hdrs.METH_HEAD or not self.of_routes:
+        if self.of_routes.get(route) or route.method != hdrs.METH_HEAD or not self.of_routes:
             return route
         beside = (
             other

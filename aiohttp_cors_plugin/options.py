@@ -228,7 +228,7 @@ def _read_origins(value: object, option: str) -> _Read:
             return value, problems
         if not items:
             return value, [_no_origins(option, value)]
-        if "*" in [item for item in items if isinstance(item, str)]:
+        if any(item == "*" for item in items if isinstance(item, str)):
             return value, [_wildcard_beside(option, value)]
         given: Iterable[object] = value if isinstance(value, set | frozenset) else items
         origins, problems = read_origins(given, option)
@@ -254,7 +254,8 @@ def _read_list(value: object, option: str, example: str) -> tuple[list[Any], lis
         return [], [Problem("bare-string", option, value, "is no list", f"write {example}")]
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
         return [], [Problem("not-a-list", option, value, "is no list", f"write {example}")]
-    items = list(value)
+    # A comprehension, so that a long list read in a thread leaves the event loop its turns.
+    items = [item for item in value]  # noqa: C416
     if isinstance(value, set | frozenset) and all(isinstance(item, str) for item in items):
         items.sort()
     return items, []
@@ -466,7 +467,7 @@ def _is_public_suffix(name: str) -> bool:
     suffixes = _public_suffixes()
     if suffixes is None:
         return False
-    # A rule such as `*.ck` makes suffixes of the names below it.
+    # A rule such as `*.kawasaki.jp` makes suffixes of the names below it.
     return any(suffixes.publicsuffix(host) == host for host in (name, f"x.{name}"))
 
 

@@ -1,0 +1,127 @@
+"""Refusals seen from outside: fixes that are valid, options that survive copies, large lists."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiohttp_cors_plugin import CorsConfigError, CorsOptions
+from aiohttp_cors_plugin.options import changed
+
+
+def problems(**fields: Any) -> list[tuple[str, str, str]]:
+    with pytest.raises(CorsConfigError) as caught:
+        CorsOptions(**fields)
+    return [(p.code, p.option, p.fix) for p in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fix"),
+    [
+        pytest.param(
+            "http://a.example",
+            "write 'https://a.example', or set allow_insecure_origins",
+            id="the-same-with-https",
+        ),
+        pytest.param(
+            "http://a.example:443",
+            "write 'https://a.example', or set allow_insecure_origins",
+            id="a-port-that-becomes-the-default-is-left-out",
+        ),
+        pytest.param(
+            "http://*.com",
+            "list origins with https:, or set allow_insecure_origins",
+            id="nothing-is-offered-that-would-be-refused-too",
+        ),
+    ],
+)
+def test_the_fix_of_an_insecure_origin_is_valid(pattern: str, fix: str) -> None:
+    found = problems(allow_origins=[pattern], allow_credentials=True)
+    assert found == [("credentials-with-insecure-origin", "allow_origins[0]", fix)]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("stra\u00dfe.example", id="sharp-s-is-no-double-s"),
+        pytest.param("\u03b2\u03cc\u03bb\u03bf\u03c2.example", id="a-final-sigma-is-kept"),
+        pytest.param("a\u200db.example", id="a-joiner-is-kept"),
+        pytest.param("\uff41pp.example", id="a-full-width-letter"),
+    ],
+)
+def test_no_name_is_offered_where_standards_differ(host: str) -> None:
+    fix = "write the host as location.origin shows it in a browser"
+    found = problems(allow_origins=[f"https://{host}"])
+    assert found == [("origin-non-ascii", "allow_origins[0]", fix)]
+
+
+def test_a_bare_string_with_credentials_is_one_problem() -> None:
+    found = problems(allow_origins="https://a.example", allow_credentials=True)
+    assert [row[:2] for row in found] == [("bare-string", "allow_origins")]
+
+
+@given(
+    st.text(st.sampled_from("htps:/.*[]@#?ab1:08 \u00e9\u00df\\Z-_x"), max_size=20)
+    | st.builds("{}://{}".format, st.sampled_from(["http", "https", "HTTP"]), st.text(max_size=12))
+)
+def test_every_origin_that_a_fix_writes_is_valid(text: str) -> None:
+    try:
+        CorsOptions(allow_origins=[text, "https://a.example"])
+    except CorsConfigError as error:
+        for problem in error.problems:
+            for offered in re.findall(r"^write '([^']+)'", problem.fix):
+                assert CorsOptions(allow_origins=[offered])
+
+
+def everybody(_request: object, _origin: str) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(CorsOptions(), id="any-origin"),
+        pytest.param(CorsOptions(allow_origins=everybody, vary=["X-T"]), id="a-callable"),
+        pytest.param(
+            CorsOptions(
+                allow_origins=["https://a.example", "https://*.b.example", re.compile("https://c")],
+                allow_methods=["PUT"],
+                max_age=None,
+            ),
+            id="a-list",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "twin",
+    [
+        pytest.param(lambda value: pickle.loads(pickle.dumps(value)), id="pickled"),
+        pytest.param(copy.copy, id="copied"),
+        pytest.param(copy.deepcopy, id="copied-deeply"),
+        pytest.param(dataclasses.replace, id="replaced"),
+    ],
+)
+def test_a_copy_is_equal(options: CorsOptions, twin: Any) -> None:
+    other = twin(options)
+    assert other == options
+    assert hash(other) == hash(options)
+    assert type(other.allow_origins) is type(options.allow_origins)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(dataclasses.replace, id="replace"),
+        pytest.param(lambda options, **changes: changed(options, changes), id="changed"),
+    ],
+)
+def test_a_long_list_is_not_read_again(change: Any) -> None:
+    options = CorsOptions(allow_origins=[f"https://a{n}.example.com" for n in range(200_000)])
+    assert change(options, max_age=1).allow_origins is options.allow_origins
