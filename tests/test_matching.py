@@ -58,8 +58,7 @@ MATCHED: dict[str, set[str]] = {
     "https://example.com.example.com": {"wild", "wild-any-port", "open-regex"},
     "https://1.2.3.4.example.com": {"wild", "wild-any-port", "open-regex"},
 }
-NEVER = (
-    """
+NEVER = """
     https://example.com https://example.com:8443 https://evilexample.com https://com
     https://app-example.com https://appexample.com https://app.example.co
     https://app.example.comm https://app.example.com.evil.net https://app.example.org
@@ -91,22 +90,21 @@ NEVER = (
     https://[::1] https://[::ffff:102:304] https://[app.example.com] https://1.2.3.4
     https://app.example.com,https://app.example.com https://127.0.0.1.
 """.split()
-    + [
-        "",
-        " ",
-        " https://app.example.com",
-        "https://app.example.com ",
-        "https://app.example.com\n",
-        "https://app.example.com\r",
-        "https://app.example.com\x00",
-        "https://evil.net\n.example.com",
-        "https://evil.net .example.com",
-        "https://app.example.com https://app.example.com",
-        "https://" + "a" * 64 + ".example.com",
-        "https://" + "a." * 122 + "example.com",
-        "https://" + "a" * 100_000 + ".example.com",
-    ]
-)
+NEVER += [
+    "",
+    " ",
+    " https://app.example.com",
+    "https://app.example.com ",
+    "https://app.example.com\n",
+    "https://app.example.com\r",
+    "https://app.example.com\x00",
+    "https://evil.net\n.example.com",
+    "https://evil.net .example.com",
+    "https://app.example.com https://app.example.com",
+    "https://" + "a" * 64 + ".example.com",
+    "https://" + "a." * 122 + "example.com",
+    "https://" + "a" * 100_000 + ".example.com",
+]
 
 
 def product() -> Iterator[Any]:
