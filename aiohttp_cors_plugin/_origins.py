@@ -14,6 +14,9 @@ from typing import Any, Final, NamedTuple
 from aiohttp_cors_plugin.errors import Problem
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+# Answers that a list keeps. Few origins make nearly all requests: for these a wildcard costs what
+# an exact origin costs, and a list of a million, which fits no cache of a processor, what ten do.
+_REMEMBERED: Final = 1024
 _LONGEST: Final = 512  # characters of an origin: a scheme, a host of 253 and a port fit easily
 
 _ORIGIN: Final = re.compile(
@@ -269,6 +272,7 @@ class OriginList(tuple[Any, ...]):
     _partial: dict[str, list[tuple[str, str]]]
     _regexes: tuple[Callable[[str], re.Match[str] | None], ...]
     _has_patterns: bool
+    _known: dict[str, bool]
     _hash: int
 
     def __new__(cls, patterns: Iterable[str | re.Pattern[str]]) -> OriginList:
@@ -304,6 +308,7 @@ class OriginList(tuple[Any, ...]):
         self._exact, self._any_port, self._below, self._partial = exact, any_port, below, partial
         self._regexes = tuple(p.fullmatch for p in self if isinstance(p, re.Pattern))
         self._has_patterns = bool(any_port or below or partial or self._regexes)
+        self._known = {}
         self._hash = tuple.__hash__(self)
         return self
 
@@ -323,9 +328,15 @@ class OriginList(tuple[Any, ...]):
         The cost does not grow with the number of patterns, regular expressions and the partial
         labels of one base domain excepted.
         """
-        if len(origin) > _LONGEST:
-            return False
-        return origin in self._exact or (self._has_patterns and self._matches_pattern(origin))
+        known = self._known.get(origin)
+        if known is None:
+            if len(origin) > _LONGEST:
+                return False
+            known = origin in self._exact or (self._has_patterns and self._matches_pattern(origin))
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[origin] = known
+        return known
 
     def _matches_pattern(self, origin: str) -> bool:
         parsed = parse_origin(origin)

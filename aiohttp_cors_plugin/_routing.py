@@ -124,14 +124,13 @@ async def targets_beside(
     bare = await resolve_as(root, request, _NO_METHOD)
     if bare is None:
         return {}
-    if isinstance(error := bare.http_exception, web.HTTPMethodNotAllowed):
-        methods = {*error.allowed_methods}
-    elif error is not None:
-        methods = set()
-    else:
-        # A route for any method: of the many that it takes, those that people use. What has
-        # a route of its own is found on the resources that answered.
-        methods = {*COMMON_METHODS, *own_methods(bare.route), *own_methods(target.route)}
+    error = bare.http_exception
+    methods = set(error.allowed_methods) if isinstance(error, web.HTTPMethodNotAllowed) else set()
+    if error is None or len(bare.apps) > 1:
+        # A route for any method takes many, of which those count that people use; and an answer
+        # out of a sub-application tells nothing of what its parents serve on the same path. What
+        # has a route of its own is found on the resources that answered.
+        methods |= {*COMMON_METHODS, *own_methods(bare.route), *own_methods(target.route)}
     methods -= {method, hdrs.METH_ANY}
     found = {}
     for other in sorted(methods):

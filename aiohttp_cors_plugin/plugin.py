@@ -426,13 +426,19 @@ class Cors:
         if target is None or owner is None:
             return None
         table = owner._table
-        is_found = target.http_exception is None
-        if is_found and serves(target.route, method):
+        error = target.http_exception
+        if error is None and serves(target.route, method):
             policy, is_served = table.entry(target.route).of(method), True
-        elif is_found or isinstance(target.http_exception, web.HTTPMethodNotAllowed):
-            policy, is_served = await _policy_beside(root, request, target, method), False
         else:
-            policy, is_served = table.default, may_be_announced(method)
+            is_nowhere = error is not None and not isinstance(error, web.HTTPMethodNotAllowed)
+            beside: dict[str, web.UrlMappingMatchInfo] = {}
+            # A sub-application's 404 hides what its parents serve on the same path.
+            if not is_nowhere or len(target.apps) > 1:
+                beside = await targets_beside(root, request, target, method)
+            if is_nowhere and not beside:
+                policy, is_served = table.default, may_be_announced(method)
+            else:
+                policy, is_served = _policy_among(beside), False
         if policy is None:
             return None
         match = _Match(self._route, target)
@@ -479,14 +485,12 @@ def _governs(policy: Policy, target: web.UrlMappingMatchInfo, method: str) -> bo
     return other is not None and (other is policy or other.options == policy.options)
 
 
-async def _policy_beside(
-    root: web.Application, request: web.Request, target: web.UrlMappingMatchInfo, method: str
-) -> Policy | None:
-    """A policy of any route on the request's path, one that varies by origin if there is one."""
+def _policy_among(targets: dict[str, web.UrlMappingMatchInfo]) -> Policy | None:
+    """A policy of any of these routes, one that varies by origin if there is one."""
     found = None
-    for other, match in (await targets_beside(root, request, target, method)).items():
+    for method, match in targets.items():
         owner = _governing(match.apps)
-        policy = None if owner is None else owner._policy_of(match, other)
+        policy = None if owner is None else owner._policy_of(match, method)
         if policy is not None and (found is None or policy.vary):
             found = policy
     return found

@@ -159,7 +159,7 @@ def make_app(static: Path | None = None) -> web.Application:
     sub.add_subapp("/deeper", deeper)
     app.add_subapp("/sub", sub)
     domain = web.Application()
-    domain.router.add_put("/plain", ok)
+    domain.router.add_put("/tenant", ok)
     app.add_domain("tenant.example.org", domain)
     return app
 
