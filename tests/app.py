@@ -112,10 +112,10 @@ class Custom(web.AbstractResource):
 @web.middleware
 async def authenticate(request: web.Request, handler: Any) -> web.StreamResponse:
     """Refuses everything below /members without credentials, OPTIONS included."""
-    if request.path.startswith("/members") and "Authorization" not in request.headers:
-        raise web.HTTPUnauthorized(text="who are you?")
     if request.path == "/members/busy":
         return web.Response(status=429)
+    if request.path.startswith("/members") and "Authorization" not in request.headers:
+        raise web.HTTPUnauthorized(text="who are you?")
     response: web.StreamResponse = await handler(request)
     return response
 

@@ -77,7 +77,7 @@ ROWS: list[tuple[str, dict[str, Any], int | None]] = [
     ("/events", {}, 200),
     ("/members/me", {}, 401),
     ("/members/me", {"method": "PUT", **JSON}, 401),
-    ("/members/busy", {}, 401),
+    ("/members/busy", {}, 429),
     ("/late", {"method": "PUT"}, 200),
 ]
 
@@ -134,6 +134,25 @@ async def test_a_page_of_the_listed_origin(
     for (path, init, status), result in zip(ROWS, seen, strict=True):
         expected = None if status is None else [status, "42", path in ("/redirect", "/slash")]
         assert result == expected, (path, init)
+
+
+async def test_a_sub_application_by_domain(chromium: Any, page_server: TestServer) -> None:
+    domain = web.Application()
+    domain.router.add_put("/", ok)
+    app = web.Application()
+    app.add_domain("*.localhost", domain)
+    setup(app, CorsOptions(allow_origins=[f"http://127.0.0.1:{page_server.port}"]))
+    async with TestServer(app) as api:
+        page = await open_page(chromium, page_server)
+        for host, path, method, status in (
+            ("tenant.localhost", "/", "PUT", 200),
+            ("tenant.localhost", "/", "DELETE", None),
+            ("tenant.localhost", "/nothing", "PUT", 404),
+            ("127.0.0.1", "/", "PUT", 404),
+        ):
+            url = f"http://{host}:{api.port}"
+            [seen] = await page.evaluate(FETCH, [url, [[path, {"method": method}]]])
+            assert (seen and seen[0]) == status, (host, path, method)
 
 
 async def test_a_page_of_another_origin_reads_nothing(
