@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import inspect
 import json
 import logging
 import signal
+import socket
 import sys
+from collections.abc import Awaitable, Callable
 from importlib import resources
-from typing import Any
 
 from aiohttp import web
 
@@ -21,53 +23,12 @@ HELP = "an API, and a page on another origin that tries it out in your browser"
 
 _HOST = "127.0.0.1"
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 
 def build_api(page: str) -> web.Application:
-    """The API; the page shows this source."""
-
-    async def note(request: web.Request) -> web.Response:
-        headers = {"X-Total": "42", "X-Internal": "7"}
-        return web.json_response({"method": request.method}, headers=headers)
-
-    async def cookie(request: web.Request) -> web.Response:
-        response = web.json_response({"visits": request.cookies.get("visits", "none")})
-        response.set_cookie("visits", "one", httponly=True)
-        return response
-
-    async def broken(request: web.Request) -> web.Response:
-        raise ValueError("broken on purpose")
-
-    async def moved(request: web.Request) -> web.Response:
-        raise web.HTTPFound(f"/notes?{request.query_string}")
-
-    async def events(request: web.Request) -> web.StreamResponse:
-        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await stream.prepare(request)
-        await stream.write(b"data: hello\n\n")
-        return stream
-
-    @web.middleware
-    async def authenticate(request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.path == "/private" and "Authorization" not in request.headers:
-            raise web.HTTPUnauthorized(text="no credentials")
-        response: web.StreamResponse = await handler(request)
-        return response
-
-    elsewhere = override(allow_origins=["https://partner.example"])
-    public = override(CorsOptions(allow_origins="*"))
-
-    app = web.Application(middlewares=[authenticate])
-    app.router.add_get("/notes", note)
-    app.router.add_put("/notes", note)
-    app.router.add_get("/cookie", cookie)
-    app.router.add_get("/broken", broken)
-    app.router.add_get("/moved", moved)
-    app.router.add_get("/events", events)
-    app.router.add_put("/private", own(note))
-    app.router.add_get("/public", public(own(note)))
-    app.router.add_get("/partner", elsewhere(own(note)))
-    app.router.add_get("/internal", override(None)(own(note)))
-    app.router.add_delete("/archive", override(allow_methods=["GET"])(own(note)))
+    """An API that lets the page at one origin in."""
+    app = web.Application()
     setup(
         app,
         CorsOptions(
@@ -77,50 +38,115 @@ def build_api(page: str) -> web.Application:
             expose_headers=["X-Total"],
         ),
     )
+    routes = web.RouteTableDef()
+
+    @routes.get("/notes")
+    @routes.put("/notes")
+    async def notes(request: web.Request) -> web.Response:
+        headers = {"X-Total": "42", "X-Internal": "7"}
+        return web.json_response([], headers=headers)
+
+    @routes.get("/visits")
+    async def visits(request: web.Request) -> web.Response:
+        cookie = request.cookies.get("visits", "none")
+        response = web.json_response({"cookie": cookie})
+        response.set_cookie("visits", "one", httponly=True)
+        return response
+
+    @routes.get("/public")
+    @override(CorsOptions(allow_origins="*"))
+    async def public(request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    @routes.get("/partner")
+    @override(allow_origins=["https://partner.example"])
+    async def partner(request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    @routes.delete("/archive")
+    @override(allow_methods=["GET"])
+    async def archive(request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    @routes.get("/internal")
+    @override(None)
+    async def internal(request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    @routes.put("/private")
+    async def private(request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    @routes.get("/broken")
+    async def broken(request: web.Request) -> web.Response:
+        raise ValueError("broken on purpose")
+
+    @routes.get("/moved")
+    async def moved(request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"/notes?{request.query_string}")
+
+    @routes.get("/events")
+    async def events(request: web.Request) -> web.StreamResponse:
+        headers = {"Content-Type": "text/event-stream"}
+        stream = web.StreamResponse(headers=headers)
+        await stream.prepare(request)
+        await stream.write(b"data: hello\n\n")
+        return stream
+
+    @web.middleware
+    async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == "/private":
+            raise web.HTTPUnauthorized(text="log in first")
+        return await handler(request)
+
+    app.add_routes(routes)
+    app.middlewares.append(authenticate)
     return app
 
 
-def own(handler: Any) -> Any:
-    """A handler of its own, so that an override of it concerns one route."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        response: web.StreamResponse = await handler(request)
-        return response
-
-    return handle
-
-
-def build_page(api: str, seen: dict[str, list[str]]) -> web.Application:
+def build_page(page: str, api: str, seen: dict[str, list[str]]) -> web.Application:
     """The page's server: the page, and what the API saw of each of its requests."""
     template = resources.files("aiohttp_cors_plugin.cli").joinpath("demo.html").read_text("utf-8")
-    config = {"api": api, "source": inspect.getsource(build_api)}
-    script = json.dumps(config).replace("<", "\\u003c")
+    config = {"page": page, "api": api, "source": inspect.getsource(build_api)}
+    # Inside a script element only a "<" could end the JSON early.
+    html = template.replace("{{config}}", json.dumps(config).replace("<", "\\u003c"))
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+        f"script-src 'unsafe-inline'; img-src data:; connect-src 'self' {api}",
+    }
 
-    async def page(_request: web.Request) -> web.Response:
-        return web.Response(text=template.replace("{{config}}", script), content_type="text/html")
+    async def index(_request: web.Request) -> web.Response:
+        return web.Response(text=html, content_type="text/html", headers=headers)
 
     async def what_was_seen(request: web.Request) -> web.Response:
         return web.json_response(seen.pop(request.query.get("case", ""), []))
 
     app = web.Application()
-    app.router.add_get("/", page)
+    app.router.add_get("/", index)
     app.router.add_get("/seen", what_was_seen)
     return app
 
 
-async def _start(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
+class _ListenError(Exception):
+    """A port that cannot be had, as a sentence."""
+
+
+def _listen(port: int, option: str) -> socket.socket:
     try:
-        await web.TCPSite(runner, _HOST, port).start()
-    except OSError:
-        await runner.cleanup()
-        raise
-    return runner, runner.addresses[0][1]
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
+        if error.errno == errno.EADDRINUSE:
+            reason = "it is in use"
+        raise _ListenError(
+            f"cannot listen on port {port} of {_HOST}: {reason}; "
+            f"give {option} another, or leave it out for any free port"
+        ) from error
 
 
-async def serve(api_port: int, page_port: int) -> int:
-    """Serve until the process is told to stop; the exit code."""
+async def serve(api_port: int, page_port: int) -> None:
+    """Serve until the process is told to stop."""
     seen: dict[str, list[str]] = {}
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -133,31 +159,25 @@ async def serve(api_port: int, page_port: int) -> int:
         while len(seen) > 1000:
             seen.pop(next(iter(seen)))
 
-    runners: list[web.AppRunner] = []
-    port = page_port
-    try:
-        # The page needs to know the API's address, and the API the page's.
-        shell = web.Application()
-        runner, page_port = await _start(shell, page_port)
-        await runner.cleanup()
-        port = api_port
-        api = build_api(f"http://{_HOST}:{page_port}")
+    async with contextlib.AsyncExitStack() as stack:
+        # Both listen before either is built: each needs to know the other's address.
+        api_socket = stack.enter_context(_listen(api_port, "--api-port"))
+        page_socket = stack.enter_context(_listen(page_port, "--page-port"))
+        api_url, page_url = (
+            f"http://{_HOST}:{listening.getsockname()[1]}"
+            for listening in (api_socket, page_socket)
+        )
+        api = build_api(page_url)
         api.on_response_prepare.append(record)
-        runner, api_port = await _start(api, api_port)
-        runners.append(runner)
-        port = page_port
-        runner, _ = await _start(build_page(f"http://{_HOST}:{api_port}", seen), page_port)
-        runners.append(runner)
-        print(f"API:  http://{_HOST}:{api_port}/notes")
-        print(f"Open: http://{_HOST}:{page_port}/  (Ctrl-C ends it)", flush=True)
+        page = build_page(page_url, api_url, seen)
+        for app, listening in ((api, api_socket), (page, page_socket)):
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.SockSite(runner, listening).start()
+        print(f"API:  {api_url}/notes")
+        print(f"Open: {page_url}/  (Ctrl-C ends it)", flush=True)
         await stop.wait()
-    except OSError as error:
-        print(f"cannot listen on port {port} of {_HOST}: {error.strerror}", file=sys.stderr)
-        return 1
-    finally:
-        for runner in runners:
-            await runner.cleanup()
-    return 0
 
 
 def _port(text: str) -> int:
@@ -176,6 +196,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; the exit code."""
     # The page asks for a 500, and its traceback would look like a failure of the demo.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-    with contextlib.suppress(KeyboardInterrupt):
-        return asyncio.run(serve(arguments.api_port, arguments.page_port))
+    try:
+        asyncio.run(serve(arguments.api_port, arguments.page_port))
+    except _ListenError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # Windows
+        pass
     return 0
