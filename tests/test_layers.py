@@ -12,7 +12,7 @@ import pytest
 import aiohttp_cors_plugin
 
 PACKAGE = Path(aiohttp_cors_plugin.__file__).parent
-PURE = ("errors", "_fetch", "_origins", "options", "_policy")
+PURE = ("errors", "_fetch", "_origins", "options", "_policy", "_browser")
 ORDER = (
     *PURE,
     "_routing",
