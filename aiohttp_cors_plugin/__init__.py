@@ -5,6 +5,7 @@ from aiohttp_cors_plugin import CorsOptions, setup
 setup(app, CorsOptions(allow_origins=["https://app.example.com"]))
 """
 
+from aiohttp_cors_plugin._explain import Explanation
 from aiohttp_cors_plugin._overrides import override
 from aiohttp_cors_plugin._routing import is_preflight
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
@@ -16,6 +17,7 @@ __all__ = [
     "Cors",
     "CorsConfigError",
     "CorsOptions",
+    "Explanation",
     "Problem",
     "is_preflight",
     "is_same_origin",

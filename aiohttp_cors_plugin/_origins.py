@@ -14,10 +14,7 @@ from typing import Any, Final, NamedTuple
 from aiohttp_cors_plugin.errors import Problem
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
-# Answers that a list keeps. Few origins make nearly all requests: for these a wildcard costs what
-# an exact origin costs, and a list of a million, which fits no cache of a processor, what ten do.
-_REMEMBERED: Final = 1024
-_LONGEST: Final = 512  # characters of an origin: a scheme, a host of 253 and a port fit easily
+LONGEST_ORIGIN: Final = 512  # characters: a scheme, a host of 253 and a port fit easily
 
 _ORIGIN: Final = re.compile(
     r"([a-z][a-z0-9+.\-]*)://"
@@ -46,7 +43,7 @@ def parse_origin(text: str) -> Origin | None:
     """Read a serialised origin; None for anything else, `null` included."""
     if len(text) <= 253 and (plain := _PLAIN.fullmatch(text)) and plain[2] is None:
         return Origin(plain[1][:-3], plain[3], None)
-    if len(text) > _LONGEST or (match := _ORIGIN.fullmatch(text)) is None:
+    if len(text) > LONGEST_ORIGIN or (match := _ORIGIN.fullmatch(text)) is None:
         return None
     scheme, host, digits = match.groups()
     port = None if digits is None else int(digits)
@@ -272,7 +269,6 @@ class OriginList(tuple[Any, ...]):
     _partial: dict[str, list[tuple[str, str]]]
     _regexes: tuple[Callable[[str], re.Match[str] | None], ...]
     _has_patterns: bool
-    _known: dict[str, bool]
     _hash: int
 
     def __new__(cls, patterns: Iterable[str | re.Pattern[str]]) -> OriginList:
@@ -308,7 +304,6 @@ class OriginList(tuple[Any, ...]):
         self._exact, self._any_port, self._below, self._partial = exact, any_port, below, partial
         self._regexes = tuple(p.fullmatch for p in self if isinstance(p, re.Pattern))
         self._has_patterns = bool(any_port or below or partial or self._regexes)
-        self._known = {}
         self._hash = tuple.__hash__(self)
         return self
 
@@ -328,15 +323,9 @@ class OriginList(tuple[Any, ...]):
         The cost does not grow with the number of patterns, regular expressions and the partial
         labels of one base domain excepted.
         """
-        known = self._known.get(origin)
-        if known is None:
-            if len(origin) > _LONGEST:
-                return False
-            known = origin in self._exact or (self._has_patterns and self._matches_pattern(origin))
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[origin] = known
-        return known
+        if len(origin) > LONGEST_ORIGIN:
+            return False
+        return origin in self._exact or (self._has_patterns and self._matches_pattern(origin))
 
     def _matches_pattern(self, origin: str) -> bool:
         parsed = parse_origin(origin)

@@ -56,9 +56,14 @@ class Layer(NamedTuple):
     rules: Any  # Rules | None, or INHERIT
     changes: Mapping[str, object]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of what is inherited is left."""
+        return self.rules is not INHERIT
+
     def on(self, inherited: Rules | None, source: str) -> Rules | None:
         """What this makes of what is inherited; raises CorsConfigError naming `source`."""
-        if self.rules is not INHERIT:
+        if self.is_whole:
             return self.rules  # type: ignore[no-any-return]
         given = dict(self.changes)
         if inherited is None:
@@ -157,6 +162,10 @@ def marks_on(target: object) -> tuple[Layer, ...]:
 
 
 def _name(target: object) -> str:
+    if isinstance(target, web.AbstractResource):
+        return target.canonical
+    if isinstance(target, web.AbstractRoute):
+        return f"{target.method} {'' if target.resource is None else target.resource.canonical}"
     return getattr(target, "__qualname__", None) or repr(target)
 
 
@@ -221,11 +230,11 @@ class Overrides:
         self, route: web.AbstractRoute, defaults: Rules | None, method: str = ""
     ) -> tuple[Rules | None, str]:
         """The rules of a route and where they come from; raises CorsConfigError."""
-        rules, source = defaults, "defaults"
+        rules, sources = defaults, ["defaults"]
         for origin, given in self.layers(route, method):
             rules = given.on(rules, origin)
-            source = origin
-        return rules, source
+            sources = [origin] if given.is_whole else [*sources, origin]
+        return rules, " + ".join(sources)
 
     def methods_apart(self, route: web.AbstractRoute) -> frozenset[str]:
         """The methods of a route's view that have layers of their own."""

@@ -5,8 +5,9 @@ Strings in, records out: nothing here knows of an application, a router or an ev
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from multidict import CIMultiDict, istr
 
@@ -27,7 +28,8 @@ from aiohttp_cors_plugin._fetch import (
     VARY,
     parse_requested_headers,
 )
-from aiohttp_cors_plugin._origins import OriginList, parse_origin
+from aiohttp_cors_plugin._origins import LONGEST_ORIGIN, OriginList, parse_origin
+from aiohttp_cors_plugin._reasons import REASONS, in_words
 
 if TYPE_CHECKING:
     from aiohttp_cors_plugin.options import CorsOptions, OriginPredicate
@@ -38,32 +40,34 @@ _ALLOW_CREDENTIALS: Final = istr(ACCESS_CONTROL_ALLOW_CREDENTIALS)
 _EXPOSE: Final = istr(ACCESS_CONTROL_EXPOSE_HEADERS)
 _TIMING: Final = istr(TIMING_ALLOW_ORIGIN)
 _VARY: Final = istr(VARY)
-_PREFLIGHT_ONLY: Final = tuple(
-    istr(name)
-    for name in (
-        ACCESS_CONTROL_ALLOW_METHODS,
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        ACCESS_CONTROL_MAX_AGE,
-    )
-)
+_ORIGIN: Final = istr(ORIGIN)
 _CORS_HEADERS: Final = tuple(istr(name) for name in sorted(CORS_RESPONSE_HEADERS))
 
-REASONS: Final = {
-    "origin-not-listed": "no pattern of allow_origins matches the origin",
-    "origin-null": "the origin is 'null' or not a single one; only '*' admits that",
-    "origin-malformed": "the Origin header is not a serialised origin",
-    "predicate-refused": "the allow_origins callable returned False",
-    "predicate-failed": "the allow_origins callable raised or returned no bool",
-    "method-not-served": "the application has no route for the announced method on this path",
-    "method-not-allowed": "allow_methods does not list the method",
-    "header-not-allowed": "allow_headers does not list a requested header",
-    "headers-malformed": "Access-Control-Request-Headers is no list of names, or is too long",
-    "no-policy": "no CORS options apply here",
-}
-"""Each reason of a refusal: its slug and one sentence."""
+# Few origins make nearly all requests: for these a wildcard costs what an exact origin costs,
+# rules what one of them does, and a list of a million, which fits no cache of a processor, what
+# a list of ten does.
+_REMEMBERED: Final = 1024
 
 Ask = Callable[["OriginPredicate", str], Awaitable[str | None]]
 """Asks a predicate about an origin: None where it allows it, else the reason why not."""
+
+
+RequestLike = Any
+"""Has `headers`, a multidict, and `method`. Type checkers see neither in aiohttp's properties."""
+ResponseLike = Any
+"""Has `headers`, a mutable multidict."""
+Stamp = Callable[[RequestLike, ResponseLike], None]
+"""Stamps an actual response."""
+Report = Callable[[RequestLike, str], None]
+"""Takes note of a response that a script may not read, with the reason."""
+
+
+def origin_of(request: RequestLike) -> str | None:
+    """The request's origin; several `Origin` lines name none, which browsers spell `null`."""
+    lines: list[str] | None = request.headers.getall(_ORIGIN, None)
+    if lines is None:
+        return None
+    return lines[0] if len(lines) == 1 else "null"
 
 
 class Verdict(NamedTuple):
@@ -103,12 +107,13 @@ class Rule:
         "max_age",
         "methods",
         "options",
+        "others",
         "predicate",
         "status",
         "timing",
     )
 
-    def __init__(self, options: CorsOptions) -> None:
+    def __init__(self, options: CorsOptions, cleared: Iterable[str]) -> None:
         self.options = options
         origins = options.allow_origins
         self.any_origin = isinstance(origins, str)
@@ -133,6 +138,29 @@ class Rule:
             names = safelisted | {name.lower(): name for name in options.allow_headers}
             self.header_names = frozenset(names)
             self.headers_value = ", ".join(names[name] for name in sorted(names))
+        written: dict[str, object] = {
+            _ALLOW_ORIGIN: True,
+            _ALLOW_CREDENTIALS: self.credentials,
+            _EXPOSE: self.expose,
+            _TIMING: self.timing,
+        }
+        self.others = tuple(name for name in cleared if not written.get(name))
+
+    def write(self, allowed: str, headers: CIMultiDict[str]) -> None:
+        """Let `allowed`, an origin or `*`, read the response; what a handler set by hand goes."""
+        headers[_ALLOW_ORIGIN] = allowed
+        if self.credentials:
+            headers[_ALLOW_CREDENTIALS] = "true"
+        if self.expose:
+            if exposed := self.exposed(headers):
+                headers[_EXPOSE] = exposed
+            else:
+                headers.popall(_EXPOSE, None)
+        if self.timing:
+            headers[_TIMING] = allowed
+        for name in self.others:
+            if name in headers:
+                headers.popall(name)
 
     def exposed(self, headers: CIMultiDict[str]) -> str:
         """The value of `Access-Control-Expose-Headers`, empty where there is nothing to expose."""
@@ -168,10 +196,22 @@ _NEVER_LISTED: Final = frozenset(
 class Policy:
     """Rules in order: the first whose origins match the request's `Origin` decides."""
 
-    __slots__ = ("_cleared", "guards_websockets", "is_constant", "needs_asking", "rules", "vary")
+    __slots__ = (
+        "_cleared",
+        "_known",
+        "_vary_value",
+        "guards_websockets",
+        "is_constant",
+        "needs_asking",
+        "rules",
+        "vary",
+    )
 
     def __init__(self, rules: Iterable[CorsOptions]) -> None:
-        self.rules = tuple(Rule(options) for options in rules)
+        options = tuple(rules)
+        timing = any(rule.expose_timing for rule in options)
+        self._cleared = (*_CORS_HEADERS, _TIMING) if timing else _CORS_HEADERS
+        self.rules = tuple(Rule(rule, self._cleared) for rule in options)
         # Nothing behind a rule for any origin is ever reached.
         for index, rule in enumerate(self.rules):
             if rule.any_origin:
@@ -187,8 +227,8 @@ class Policy:
             for rule in self.rules:
                 names |= {name.lower(): name for name in rule.options.vary}
             self.vary = tuple(names.values())
-        timing = any(rule.timing for rule in self.rules)
-        self._cleared = (*_CORS_HEADERS, _TIMING) if timing else _CORS_HEADERS
+        self._vary_value = ", ".join(self.vary)
+        self._known: dict[str, Verdict] = {}
 
     @property
     def options(self) -> tuple[CorsOptions, ...]:
@@ -201,6 +241,16 @@ class Policy:
             return Verdict(self.rules[0], None)
         if origin is None:
             return _NO_ORIGIN
+        known = self._known.get(origin)
+        if known is None:
+            known = self._judge(origin)
+            if len(origin) <= LONGEST_ORIGIN:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[origin] = known
+        return known
+
+    def _judge(self, origin: str) -> Verdict:
         for rule in self.rules:
             if rule.any_origin or (rule.matches is not None and rule.matches(origin)):
                 return Verdict(rule, None)
@@ -229,36 +279,55 @@ class Policy:
         return Verdict(None, reason or _why_unmatched(origin))
 
     def stamp(
-        self, rule: Rule | None, origin: str | None, method: str, headers: CIMultiDict[str]
-    ) -> None:
-        """Write what `rule` gives to an actual response, in place of what stood there.
+        self, verdict: Verdict, origin: str | None, method: str, headers: CIMultiDict[str]
+    ) -> str | None:
+        """Write what a verdict gives to an actual response; the reason where it gives nothing.
 
-        `rule` is None where the origin is refused or absent: then nothing is left that would let
-        a script read the response, a header that a handler set by hand included.
+        Then nothing is left that would let a script read the response, a header that a handler
+        set by hand included.
         """
         if self.vary:
-            add_vary(headers, self.vary)
+            if _VARY in headers:
+                add_vary(headers, self.vary)
+            else:
+                headers[_VARY] = self._vary_value
+        rule = verdict.rule
         if rule is None or (rule.methods is not None and method not in rule.methods):
             for name in self._cleared:
-                headers.popall(name, None)
-            return
-        allowed = "*" if rule.any_origin or origin is None else origin
-        headers[_ALLOW_ORIGIN] = allowed
-        if rule.credentials:
-            headers[_ALLOW_CREDENTIALS] = "true"
-        elif _ALLOW_CREDENTIALS in headers:
-            headers.popall(_ALLOW_CREDENTIALS)
-        if rule.expose and (exposed := rule.exposed(headers)):
-            headers[_EXPOSE] = exposed
-        elif _EXPOSE in headers:
-            headers.popall(_EXPOSE)
-        for name in _PREFLIGHT_ONLY:
-            if name in headers:
-                headers.popall(name)
-        if rule.timing:
-            headers[_TIMING] = allowed
-        elif _TIMING in self._cleared:
-            headers.popall(_TIMING, None)
+                if name in headers:
+                    headers.popall(name)
+            return verdict.reason or "method-not-allowed"
+        rule.write("*" if rule.any_origin or origin is None else origin, headers)
+        return None
+
+    def stamper(self, report: Report) -> Stamp:
+        """As `stamp`, with as little work for each response as the rules need.
+
+        Only where `needs_asking` is false.
+        """
+        judge, stamp, rule = self.judge, self.stamp, self.rules[0]
+
+        def listed(request: RequestLike, response: ResponseLike) -> None:
+            origin = origin_of(request)
+            reason = stamp(judge(origin), origin, request.method, response.headers)
+            if reason is not None and origin is not None:
+                report(request, reason)
+
+        def constant(_request: RequestLike, response: ResponseLike) -> None:
+            rule.write("*", response.headers)
+
+        return constant if self.is_constant and rule.methods is None else listed
+
+    def in_words(self, reason: str, subject: str, served: Iterable[str] = ()) -> str:
+        """A refusal in one line, with what is configured; `served` are the path's methods."""
+        option = REASONS[reason].option
+        configured = ""
+        if option:
+            values = (getattr(options, option) for options in self.options)
+            configured = f"{option}={', then '.join(map(_shown, values))}"
+        elif reason == "method-not-served":
+            configured = f"the path serves {', '.join(served) or 'no other'}"
+        return in_words(reason, subject, configured)
 
     def preflight(
         self,
@@ -304,7 +373,7 @@ class Policy:
         if rule.max_age is not None:
             headers.append((ACCESS_CONTROL_MAX_AGE, rule.max_age))
         if self.vary:
-            headers.append((VARY, ", ".join(self.vary)))
+            headers.append((VARY, self._vary_value))
         return Decision(None, rule.status, tuple(headers))
 
     def refusal(
@@ -316,13 +385,19 @@ class Policy:
         ok: bool = False,
     ) -> Decision:
         """A refused preflight: 403 and no allow header, or `headers` and 200 where `ok`."""
-        vary = [(VARY, ", ".join(self.vary))] if self.vary else []
+        vary = [(VARY, self._vary_value)] if self.vary else []
         if ok:
             return Decision(reason, 200, (*headers, *vary), subject)
         return Decision(reason, 403, tuple(vary), subject)
 
 
 _NO_ORIGIN: Final = Verdict(None, "no-origin")
+_repr = reprlib.Repr()
+_repr.maxtuple, _repr.maxstring, _repr.maxother = 10, 80, 300
+
+
+def _shown(value: object) -> str:
+    return getattr(value, "__qualname__", None) or _repr.repr(value)
 
 
 def _why_unmatched(origin: str) -> str:

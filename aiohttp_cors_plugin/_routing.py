@@ -45,14 +45,6 @@ def is_preflight(request: web.BaseRequest) -> bool:
     )
 
 
-def origin_of(request: web.BaseRequest) -> str | None:
-    """The request's origin; several `Origin` lines name none, which browsers spell `null`."""
-    lines = request.headers.getall(hdrs.ORIGIN, None)
-    if lines is None:
-        return None
-    return lines[0] if len(lines) == 1 else "null"
-
-
 def announced_method(request: web.BaseRequest) -> str:
     """The method that a preflight announces; empty where it names none or several."""
     lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_METHOD, [])

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
+import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, cast
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
-from aiohttp_cors_plugin._fetch import CORS_RESPONSE_HEADERS
+from aiohttp_cors_plugin._asking import verdict_on
+from aiohttp_cors_plugin._browser import normalize_method, unsafe_header_names
+from aiohttp_cors_plugin._explain import Explanation, Reached, request_for
+from aiohttp_cors_plugin._fetch import (
+    CORS_RESPONSE_HEADERS,
+    SAFELISTED_METHODS,
+    is_forbidden_request_header,
+)
+from aiohttp_cors_plugin._log import Repeats
 from aiohttp_cors_plugin._origins import parse_origin
 from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
-from aiohttp_cors_plugin._policy import REASONS, Decision, Policy, Verdict
+from aiohttp_cors_plugin._policy import Decision, Policy, RequestLike, ResponseLike, origin_of
+from aiohttp_cors_plugin._reasons import in_words, quoted
 from aiohttp_cors_plugin._routing import (
     PreflightMatch,
     Routers,
@@ -22,8 +32,6 @@ from aiohttp_cors_plugin._routing import (
     is_preflight,
     may_be_announced,
     mounted_app,
-    origin_of,
-    request_key,
     resolve_as,
     routes_of,
     serves,
@@ -33,17 +41,12 @@ from aiohttp_cors_plugin._routing import (
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 from aiohttp_cors_plugin.options import CorsOptions
 
-if TYPE_CHECKING:
-    from aiohttp_cors_plugin.options import OriginPredicate
-
 logger = logging.getLogger("aiohttp_cors_plugin")
 
-Stamper = Callable[[web.Request, web.StreamResponse], Awaitable[None] | None]
+Stamper = Callable[[Any, Any], Awaitable[None] | None]
 
 _NOT_GIVEN: Final[Any] = CorsOptions()
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# What a request's predicates said, kept on the request so that each is asked once.
-_ASKED: Final = request_key("aiohttp_cors_plugin_asked")
 
 
 def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | None = None) -> Cors:
@@ -111,11 +114,11 @@ class _Entry(NamedTuple):
     """What a route came to have; a view's methods can differ from the rest of it."""
 
     policy: Policy | None
-    apart: dict[str, Policy | None]
     source: str
+    apart: Mapping[str, _Entry] = {}
 
-    def of(self, method: str) -> Policy | None:
-        return self.apart.get(method, self.policy)
+    def of(self, method: str) -> _Entry:
+        return self.apart.get(method, self)
 
 
 class _Table:
@@ -127,7 +130,7 @@ class _Table:
         self._overrides = overrides
         self._entries: dict[web.AbstractRoute, _Entry] = {}
         self._policies: dict[Rules, Policy] = {}
-        self.default = self._policy(defaults)
+        self.default = _Entry(self._policy(defaults), "defaults")
 
     def _policy(self, rules: Rules | None) -> Policy | None:
         if rules is None:
@@ -139,13 +142,14 @@ class _Table:
 
     def compile(self, route: web.AbstractRoute) -> _Entry:
         """The entry of a route; raises CorsConfigError where an override does not fit."""
-        rules, source = self._overrides.rules(route, self.rules)
-        policy = self.default if rules is self.rules else self._policy(rules)
-        apart = {
-            method: self._policy(self._overrides.rules(route, self.rules, method)[0])
-            for method in self._overrides.methods_apart(route)
-        }
-        return _Entry(policy, apart, source)
+        policy, source, _ = self._compile(route)
+        methods = self._overrides.methods_apart(route)
+        return _Entry(policy, source, {method: self._compile(route, method) for method in methods})
+
+    def _compile(self, route: web.AbstractRoute, method: str = "") -> _Entry:
+        rules, source = self._overrides.rules(route, self.rules, method)
+        policy = self.default.policy if rules is self.rules else self._policy(rules)
+        return _Entry(policy, source)
 
     def entry(self, route: web.AbstractRoute) -> _Entry:
         """As `compile`, remembered; an override that does not fit a late route leaves no policy."""
@@ -155,7 +159,7 @@ class _Table:
                 entry = self.compile(route)
             except CorsConfigError:
                 logger.exception("no CORS for %r: its override does not fit", route)
-                entry = _Entry(None, {}, "invalid")
+                entry = _Entry(None, "an override that does not fit")
             if _lasts(route):
                 self._entries[route] = entry
         return entry
@@ -182,6 +186,7 @@ class Announcement(NamedTuple):
     owner: Cors
     table: _Table
     policy: Policy
+    source: str
     root: web.Application
     method: str
     is_served: bool
@@ -211,6 +216,7 @@ class Cors:
         self._routers = Routers(app, lambda sub: CORS in sub)
         self._overridden: dict[web.AbstractRoute, None] = {}
         self._started = False
+        self._repeats = Repeats()
         self._route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
 
     def override(self, target: object, options: Given = INHERIT, /, **changes: Any) -> None:
@@ -283,8 +289,101 @@ class Cors:
         owner, origin = _governing(match.apps), origin_of(request)
         if owner is None or origin is None:
             return False
-        policy = owner._policy_of(match, request.method)
-        return policy is not None and (await _verdict(policy, request, origin)).rule is not None
+        policy = owner._entry_of(match, request.method).policy
+        if policy is None:
+            return False
+        return (await verdict_on(origin, policy, request, owner._repeats)).rule is not None
+
+    async def explain(
+        self,
+        method: str,
+        path: str,
+        *,
+        origin: str,
+        headers: Mapping[str, str] | Iterable[str] = (),
+        credentials: bool = False,
+    ) -> Explanation:
+        """Say what a page's request would meet, and why, without serving it.
+
+        The router is asked, and so are callables among the options; no handler runs. Works before
+        startup too. What the page's own origin reads without CORS is not looked at.
+
+        Args:
+            method: as given to `fetch()`; `put` counts as `PUT`, `patch` stays as it is.
+            path: with the prefixes of sub-applications; a whole URL where domains matter.
+            origin: the page's, as `location.origin` shows it.
+            headers: the request headers that the script sets, with values or just names.
+            credentials: whether it goes with cookies: `credentials: "include"`.
+
+        Example:
+            >>> explanation = await cors.explain("PUT", "/account", origin="https://x.example")
+            >>> print(explanation.reason, explanation.message)
+
+        """
+        method, root = normalize_method(method), self._routers.root.app or self._app
+        pairs = headers.items() if isinstance(headers, Mapping) else [(n, "") for n in headers]
+        sent = [pair for pair in pairs if not is_forbidden_request_header(pair[0])]
+        unsafe = unsafe_header_names(sent)
+        needs_preflight = method not in SAFELISTED_METHODS or bool(unsafe)
+        actual = request_for(root, method, path, {hdrs.ORIGIN: origin, **dict(sent)})
+        match = await resolve_as(root, actual, method)
+        owner = None if match is None else _governing(match.apps)
+        entry = _Entry(None, "none")
+        if match is not None and owner is not None:
+            entry = owner._entry_of(match, method)
+        decision, stamped = None, CIMultiDict[str]()
+        reason, message = None, ""
+        if needs_preflight:
+            asked: dict[str, str] = {
+                hdrs.ORIGIN: origin,
+                hdrs.ACCESS_CONTROL_REQUEST_METHOD: method,
+            }
+            if unsafe:
+                asked[hdrs.ACCESS_CONTROL_REQUEST_HEADERS] = ",".join(unsafe)
+            preflight = request_for(root, hdrs.METH_OPTIONS, path, asked)
+            decision, entry, message = await self._explain_preflight(root, preflight)
+            reason = "no-policy" if decision is None else decision.reason
+        if reason is None and match is not None and owner is not None and entry.policy is not None:
+            request = cast(web.Request, Reached(actual, match))
+            verdict = await verdict_on(origin, entry.policy, request, owner._repeats)
+            reason = entry.policy.stamp(verdict, origin, method, stamped)
+            subject = method if reason == "method-not-allowed" else origin
+            if verdict.rule is not None and credentials and not verdict.rule.credentials:
+                reason = reason or "credentials-not-allowed"
+            if reason is not None:
+                message = entry.policy.in_words(reason, subject)
+        elif reason is None:
+            reason = "no-policy"
+        return Explanation(
+            allowed=reason is None,
+            reason=reason,
+            message=message or (in_words(reason, path) if reason else ""),
+            method=method,
+            path=path,
+            origin=origin,
+            route=match.route if match is not None and match.http_exception is None else None,
+            source=entry.source,
+            preflight=needs_preflight,
+            preflight_status=None if decision is None else decision.status,
+            preflight_headers=() if decision is None else decision.headers,
+            headers=tuple(stamped.items()),
+        )
+
+    async def _explain_preflight(
+        self, root: web.Application, preflight: web.Request
+    ) -> tuple[Decision | None, _Entry, str]:
+        """The decision, None where the plugin has none; its entry; the reason in words."""
+        match = await self._decide(root, preflight)
+        if match is None:
+            return None, _Entry(None, "none"), ""
+        match.reveal()
+        owner, _, policy, source, _, method, _ = match.announcement
+        decision = await owner._judge(cast(web.Request, Reached(preflight, match)), match)
+        words = ""
+        if decision.reason is not None:
+            served = await targets_beside(root, preflight, match.target, method)
+            words = policy.in_words(decision.reason, decision.subject, served)
+        return decision, _Entry(policy, source), words
 
     # Configuration
 
@@ -382,11 +481,14 @@ class Cors:
 
     # Requests
 
-    def _policy_of(self, match: web.UrlMappingMatchInfo, method: str) -> Policy | None:
-        """The policy of what the router found; of 404s and 405s, the defaults."""
+    def _entry_of(
+        self, match: web.UrlMappingMatchInfo, method: str, table: _Table | None = None
+    ) -> _Entry:
+        """The entry of what the router found; of 404s and 405s, the defaults."""
+        table = table or self._table
         if match.route.resource is None:
-            return self._table.default
-        return self._table.entry(match.route).of(method)
+            return table.default
+        return table.entry(match.route).of(method)
 
     async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
         """`on_response_prepare`: total, since an exception here drops the connection."""
@@ -411,12 +513,50 @@ class Cors:
         if isinstance(match, PreflightMatch) or _governing(match.apps) is not self:
             return table.remember(route, _leave_alone)
         if route.resource is None:
-            return _unless_preflight(_stamper_of(table.default))
+            return _unless_preflight(self._stamper_of(table.default))
         entry = table.entry(route)
-        stamper = _by_method(entry) if entry.apart else _stamper_of(entry.policy)
+        stamper = self._stamper_of(entry)
+        if entry.apart:
+            apart = {method: self._stamper_of(other) for method, other in entry.apart.items()}
+            stamper = _by_method(stamper, apart)
         if route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
             stamper = _unless_preflight(stamper)
         return table.remember(route, stamper)
+
+    def _stamper_of(self, entry: _Entry) -> Stamper:
+        """Synchronous wherever nothing has to be asked, since every response pays for it."""
+        policy = entry.policy
+        if policy is None:
+            return _leave_alone
+        report = functools.partial(self._report, policy, entry.source)
+
+        async def asking(request: web.Request, response: web.StreamResponse) -> None:
+            origin = origin_of(request)
+            verdict = await verdict_on(origin, policy, request, self._repeats)
+            if response.status == 101 and policy.guards_websockets:
+                # Browsers do not apply CORS to WebSockets, and send cookies with the handshake.
+                # https://fetch.spec.whatwg.org/#websocket-protocol
+                if verdict.rule is None and not is_same_origin(request):
+                    report(request, verdict.reason or "")
+                    raise web.HTTPForbidden(text="WebSocket refused: origin not allowed\n")
+            reason = policy.stamp(verdict, origin, request.method, response.headers)
+            if reason is not None and origin is not None:
+                report(request, reason)
+
+        if policy.needs_asking or policy.guards_websockets:
+            return asking
+        stamp = policy.stamper(report)
+        return _noticing_cookies(stamp, report) if self._debug else stamp
+
+    def _report(self, policy: Policy, source: str, request: web.Request, reason: str) -> None:
+        """Log a response that its script may not read."""
+        if not logger.isEnabledFor(logging.DEBUG) or is_same_origin(request):
+            return
+        method = request.method
+        subject = method if reason == "method-not-allowed" else origin_of(request) or ""
+        refusal = _Refusal("response hidden", method, reason, subject, source)
+        if (remark := self._repeats.remark(refusal)) is not None:
+            _log(logging.DEBUG, refusal, request, policy.in_words(reason, subject) + remark)
 
     async def _decide(self, root: web.Application, request: web.Request) -> _Match | None:
         """The match that answers a preflight, None where no policy says anything about it."""
@@ -428,7 +568,8 @@ class Cors:
         table = owner._table
         error = target.http_exception
         if error is None and serves(target.route, method):
-            policy, is_served = table.entry(target.route).of(method), True
+            entry: _Entry | None = table.entry(target.route).of(method)
+            is_served = True
         else:
             is_nowhere = error is not None and not isinstance(error, web.HTTPMethodNotAllowed)
             beside: dict[str, web.UrlMappingMatchInfo] = {}
@@ -436,26 +577,30 @@ class Cors:
             if not is_nowhere or len(target.apps) > 1:
                 beside = await targets_beside(root, request, target, method)
             if is_nowhere and not beside:
-                policy, is_served = table.default, may_be_announced(method)
+                entry, is_served = table.default, may_be_announced(method)
             else:
-                policy, is_served = _policy_among(beside), False
-        if policy is None:
+                entry, is_served = _entry_among(beside), False
+        if entry is None or entry.policy is None:
             return None
         match = _Match(self._route, target)
-        match.announcement = Announcement(owner, table, policy, root, method, is_served)
+        match.announcement = Announcement(
+            owner, table, entry.policy, entry.source, root, method, is_served
+        )
         return match
 
     async def _judge(self, request: web.Request, match: _Match) -> Decision:
         """The decision on a preflight that the router brought here."""
-        _, _, policy, root, method, is_served = match.announcement
+        owner, table, policy, _, root, method, is_served = match.announcement
         if not is_served and not self._debug:
             return policy.refusal("method-not-served", method)
         origin = origin_of(request) or ""
-        verdict = await _verdict(policy, request, origin)
+        verdict = await verdict_on(origin, policy, request, self._repeats)
         served = [method] if is_served else []
         if verdict.rule is not None:
             targets = await targets_beside(root, request, match.target, method)
-            served += [m for m, other in targets.items() if _governs(policy, other, m)]
+            served += [
+                m for m, other in targets.items() if _governs(policy, owner, table, other, m)
+            ]
         return policy.preflight(
             verdict,
             origin=origin,
@@ -464,6 +609,24 @@ class Cors:
             requested_headers=request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, []),
             debug=self._debug,
         )
+
+    async def _refused(self, request: web.Request, match: _Match, decision: Decision) -> str:
+        """Log a refused preflight; the body of its answer, which off debug mode reveals nothing."""
+        _, _, policy, source, root, method, _ = match.announcement
+        reason, subject = decision.reason or "", decision.subject
+        refusal = _Refusal("preflight refused", method, reason, subject[:200], source)
+        remark = None
+        if logger.isEnabledFor(logging.INFO):
+            remark = self._repeats.remark(refusal)
+        if remark is None and not self._debug:
+            return "CORS preflight refused\n"
+        served: Iterable[str] = ()
+        if reason == "method-not-served":
+            served = await targets_beside(root, request, match.target, method)
+        words = policy.in_words(reason, subject, served)
+        if remark is not None:
+            _log(logging.INFO, refusal, request, words + remark)
+        return f"CORS preflight refused{': ' + words if self._debug else ''}\n"
 
 
 CORS: Final = web.AppKey("CORS", Cors)
@@ -478,21 +641,30 @@ def _governing(apps: Iterable[web.Application]) -> Cors | None:
     return found
 
 
-def _governs(policy: Policy, target: web.UrlMappingMatchInfo, method: str) -> bool:
-    """Whether a policy, or one of equal options, is that of another target too."""
-    owner = _governing(target.apps)
-    other = None if owner is None else owner._policy_of(target, method)
+def _governs(
+    policy: Policy, owner: Cors, table: _Table, target: web.UrlMappingMatchInfo, method: str
+) -> bool:
+    """Whether a policy, or one of equal options, is that of another target too.
+
+    `table` is the one that the preflight began with: it is judged by one configuration whole.
+    """
+    other_owner = _governing(target.apps)
+    if other_owner is None:
+        return False
+    known = table if other_owner is owner else None
+    other = other_owner._entry_of(target, method, known).policy
     return other is not None and (other is policy or other.options == policy.options)
 
 
-def _policy_among(targets: dict[str, web.UrlMappingMatchInfo]) -> Policy | None:
-    """A policy of any of these routes, one that varies by origin if there is one."""
+def _entry_among(targets: dict[str, web.UrlMappingMatchInfo]) -> _Entry | None:
+    """An entry with a policy of any of these routes, one that varies by origin if there is one."""
     found = None
     for method, match in targets.items():
         owner = _governing(match.apps)
-        policy = None if owner is None else owner._policy_of(match, method)
-        if policy is not None and (found is None or policy.vary):
-            found = policy
+        entry = None if owner is None else owner._entry_of(match, method)
+        if entry is not None and entry.policy is not None:
+            if found is None or entry.policy.vary:
+                found = entry
     return found
 
 
@@ -500,82 +672,76 @@ def _leads_to(route: web.AbstractRoute, target: object) -> bool:
     return view_of(route) is target or any(handler == target for handler in handlers_of(route))
 
 
-async def _verdict(policy: Policy, request: web.Request, origin: str | None) -> Verdict:
-    if not policy.needs_asking:
-        return policy.judge(origin)
+class _Refusal(NamedTuple):
+    """What a record tells beside the request; equal ones are of one kind."""
 
-    async def ask(predicate: OriginPredicate, asked_origin: str) -> str | None:
-        answers: dict[int, str | None] = request.get(_ASKED, {})
-        if id(predicate) not in answers:
-            request[_ASKED] = answers
-            answers[id(predicate)] = await _ask(predicate, request, asked_origin)
-        return answers[id(predicate)]
-
-    return await policy.judge_asking(origin, ask)
+    what: str
+    method: str
+    reason: str
+    subject: str
+    source: str
 
 
-async def _ask(predicate: OriginPredicate, request: web.Request, origin: str) -> str | None:
-    """None where the user's callable allows the origin, else the reason why not."""
-    try:
-        answer = predicate(request, origin)
-        if inspect.isawaitable(answer):
-            answer = await answer
-    except Exception:
-        logger.exception("allow_origins raised for the origin %.200r: refused", origin)
-        return "predicate-failed"
-    if not isinstance(answer, bool):
-        logger.error(
-            "allow_origins returned %.200r for the origin %.200r, not a bool: refused",
-            answer,
-            origin,
-        )
-        return "predicate-failed"
-    return None if answer else "predicate-refused"
+def _log(level: int, refusal: _Refusal, request: web.BaseRequest, words: str) -> None:
+    """One record; whatever comes out of the request is quoted and cut, in `extra` too."""
+    what, method, reason, subject, source = refusal
+    values = {
+        "cors_method": quoted(method),
+        "cors_path": quoted(request.path),
+        "cors_origin": quoted(origin_of(request) or ""),
+        "cors_subject": quoted(subject),
+    }
+    logger.log(
+        level,
+        "CORS %s: %s %s from %s (%s): %s",
+        what,
+        *list(values.values())[:3],
+        source,
+        words,
+        extra={
+            "cors_reason": reason,
+            "cors_source": source,
+            **{name: value[1:-1] for name, value in values.items()},
+        },
+    )
 
 
-# Stampers: synchronous wherever nothing has to be asked, since every response pays for them.
+# Stampers
 
 
-def _leave_alone(_request: web.Request, _response: web.StreamResponse) -> None:
+def _leave_alone(_request: RequestLike, _response: ResponseLike) -> None:
     return None
 
 
-def _stamper_of(policy: Policy | None) -> Stamper:
-    if policy is None:
-        return _leave_alone
-    judge, stamp = policy.judge, policy.stamp
-
-    async def asking(request: web.Request, response: web.StreamResponse) -> None:
-        origin = origin_of(request)
-        rule = (await _verdict(policy, request, origin)).rule
-        if response.status == 101 and policy.guards_websockets:
-            # Browsers do not apply CORS to WebSockets, and send cookies with the handshake.
-            # https://fetch.spec.whatwg.org/#websocket-protocol
-            if rule is None and not is_same_origin(request):
-                raise web.HTTPForbidden(text="WebSocket refused: origin not allowed\n")
-        stamp(rule, origin, request.method, response.headers)
-
-    def listed(request: web.Request, response: web.StreamResponse) -> None:
-        origin = origin_of(request)
-        stamp(judge(origin).rule, origin, request.method, response.headers)
-
-    def constant(request: web.Request, response: web.StreamResponse) -> None:
-        stamp(policy.rules[0], None, request.method, response.headers)
-
-    if policy.needs_asking or policy.guards_websockets:
-        return asking
-    return constant if policy.is_constant else listed
-
-
-def _by_method(entry: _Entry) -> Stamper:
-    common = _stamper_of(entry.policy)
-    apart = {method: _stamper_of(policy) for method, policy in entry.apart.items()}
+def _by_method(common: Stamper, apart: Mapping[str, Stamper]) -> Stamper:
     return lambda request, response: apart.get(request.method, common)(request, response)
 
 
 def _unless_preflight(stamper: Stamper) -> Stamper:
     """A preflight that was not answered here is the application's own business."""
     return lambda request, response: None if is_preflight(request) else stamper(request, response)
+
+
+def _noticing_cookies(stamp: Stamper, report: Callable[[Any, str], None]) -> Stamper:
+    """In debug mode: a browser hides the response to a request with credentials too.
+
+    It sends cookies to another origin with those alone.
+    https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
+    """
+
+    def noticing(request: web.Request, response: web.StreamResponse) -> None:
+        stamp(request, response)
+        headers = response.headers
+        if (
+            hdrs.COOKIE in request.headers
+            and hdrs.ORIGIN in request.headers
+            and hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in headers
+            and hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS not in headers
+            and request.headers.get("Sec-Fetch-Mode", "cors") == "cors"
+        ):
+            report(request, "credentials-not-allowed")
+
+    return noticing
 
 
 # The answer to preflights
@@ -592,10 +758,5 @@ async def _answer(request: web.Request) -> web.StreamResponse:
     decision = await owner._judge(request, match)
     response = web.Response(status=decision.status, headers=decision.headers)
     if decision.reason is not None:
-        response.text = "CORS preflight refused\n"
-        if owner._debug:
-            response.text = (
-                f"CORS preflight refused: {REASONS[decision.reason]}: "
-                f"{decision.subject!r:.200} [{decision.reason}]\n"
-            )
+        response.text = await owner._refused(request, match, decision)
     return response

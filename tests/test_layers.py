@@ -12,11 +12,22 @@ import pytest
 import aiohttp_cors_plugin
 
 PACKAGE = Path(aiohttp_cors_plugin.__file__).parent
-PURE = ("errors", "_fetch", "_origins", "options", "_policy", "_browser")
+PURE = (
+    "errors",
+    "_fetch",
+    "_origins",
+    "options",
+    "_reasons",
+    "_policy",
+    "_browser",
+    "_log",
+)
 ORDER = (
     *PURE,
     "_routing",
     "_overrides",
+    "_asking",
+    "_explain",
     "plugin",
     "__init__",
     "cli/demo",
@@ -31,9 +42,11 @@ REACHED = {
     ("plugin", "cors._stamp"),
     ("plugin", "cors._start"),
     ("plugin", "nested[CORS]._routers"),
-    ("plugin", "owner._debug"),
     ("plugin", "owner._judge"),
-    ("plugin", "owner._policy_of"),
+    ("plugin", "other_owner._entry_of"),
+    ("plugin", "owner._entry_of"),
+    ("plugin", "owner._refused"),
+    ("plugin", "owner._repeats"),
     ("plugin", "owner._table"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import io
@@ -14,6 +15,7 @@ from aiohttp import web
 
 import aiohttp_cors_plugin
 from aiohttp_cors_plugin import CORS, CorsOptions
+from aiohttp_cors_plugin._reasons import REASONS
 from tests.app import APP, cors_headers, preflight
 
 README = Path(__file__).parent.parent / "README.md"
@@ -32,7 +34,11 @@ def run(program: str) -> tuple[dict[str, Any], str]:
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
 async def test_every_program_runs_and_starts(program: str, aiohttp_client: Any) -> None:
-    names, printed = run(program)
+    # What calls asyncio.run() needs a thread without a loop.
+    if "asyncio.run(" in program:
+        names, printed = await asyncio.to_thread(run, program)
+    else:
+        names, printed = run(program)
     for line in printed.splitlines():
         assert line in TEXT
     if isinstance(app := names.get("app"), web.Application):
@@ -65,6 +71,13 @@ async def test_the_tenants_are_told_apart(aiohttp_client: Any) -> None:
 def test_the_readme_lists_the_public_names() -> None:
     section = TEXT.partition("## Names\n")[2].partition("Everything")[0]
     assert re.findall(r"`(\w+)`", section) == sorted(aiohttp_cors_plugin.__all__)
+
+
+def test_the_readme_lists_every_reason() -> None:
+    rows = re.findall(r"^\| `([a-z]+-[a-z-]+)` \| ([^|]*) \| ([^|]*) \|$", TEXT, re.MULTILINE)
+    assert rows == [
+        (slug, reason.sentence, reason.fix.format(subject="it")) for slug, reason in REASONS.items()
+    ]
 
 
 def test_the_readme_lists_every_option_with_its_default() -> None:

@@ -1,0 +1,70 @@
+"""Asks the user's callables about an origin, once a request; what goes wrong is a refusal."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from aiohttp_cors_plugin._log import Repeats
+from aiohttp_cors_plugin._policy import Policy, Verdict
+from aiohttp_cors_plugin._reasons import quoted
+from aiohttp_cors_plugin._routing import request_key
+
+if TYPE_CHECKING:
+    from aiohttp_cors_plugin.options import OriginPredicate
+
+logger = logging.getLogger("aiohttp_cors_plugin")
+
+# What a request's callables said, kept on the request so that each is asked once.
+_ASKED: Final = request_key("aiohttp_cors_plugin_asked")
+
+
+async def verdict_on(
+    origin: str | None, policy: Policy, request: web.Request, repeats: Repeats
+) -> Verdict:
+    """What an origin gets from a policy; `repeats` keeps one broken callable from filling the log.
+
+    An exception in a callable, and an answer that is no `bool`, are refusals, logged.
+    """
+    if not policy.needs_asking:
+        return policy.judge(origin)
+
+    async def ask(predicate: OriginPredicate, asked_origin: str) -> str | None:
+        answers: dict[int, str | None] = request.get(_ASKED, {})
+        if id(predicate) not in answers:
+            request[_ASKED] = answers
+            answers[id(predicate)] = await _ask(predicate, request, asked_origin, repeats)
+        return answers[id(predicate)]
+
+    return await policy.judge_asking(origin, ask)
+
+
+async def _ask(
+    predicate: OriginPredicate, request: web.Request, origin: str, repeats: Repeats
+) -> str | None:
+    """None where the user's callable allows the origin, else the reason why not."""
+    try:
+        answer = predicate(request, origin)
+        if inspect.isawaitable(answer):
+            answer = await answer
+    except Exception as error:
+        remark = repeats.remark((id(predicate), type(error)))
+        if remark is not None:
+            logger.exception(
+                "allow_origins raised for the origin %s: refused%s", quoted(origin), remark
+            )
+        return "predicate-failed"
+    if not isinstance(answer, bool):
+        remark = repeats.remark((id(predicate), type(answer)))
+        if remark is not None:
+            logger.error(
+                "allow_origins returned %.200r for the origin %s, not a bool: refused%s",
+                answer,
+                quoted(origin),
+                remark,
+            )
+        return "predicate-failed"
+    return None if answer else "predicate-refused"

@@ -1,0 +1,75 @@
+"""What a page's request would meet, as a record; and requests that were never sent, to ask with."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import hdrs, web
+from yarl import URL
+
+from aiohttp_cors_plugin._routing import Announced
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """What a page's request would meet; made by `Cors.explain`.
+
+    Attributes:
+        allowed: whether the browser would let the script read the response, a 404 too.
+        reason: why not, as a slug of the README's table; None where it would.
+        message: the same in a sentence, with what is configured and what to write instead.
+        method: the method as browsers send it.
+        path: the path asked for.
+        origin: the page's origin.
+        route: the route that the request reaches; None for a 404 or a 405.
+        source: where the options come from: `defaults`, or which overrides; `none` without any.
+        preflight: whether a browser would send a preflight first.
+        preflight_status: the status of its answer; None without one, and where it is not the
+            plugin's business.
+        preflight_headers: the CORS headers of that answer.
+        headers: those of the response itself; empty where a refused preflight comes before it.
+
+    """
+
+    allowed: bool
+    reason: str | None
+    message: str
+    method: str
+    path: str
+    origin: str
+    route: web.AbstractRoute | None
+    source: str
+    preflight: bool
+    preflight_status: int | None
+    preflight_headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+
+
+def request_for(app: web.Application, method: str, path: str, headers: Mapping[str, str]) -> Any:
+    """A request as it would arrive; `path` may be a whole URL, where the host matters."""
+    # unittest.mock is slow to import, and nothing but explanations needs it.
+    from aiohttp.test_utils import make_mocked_request  # noqa: PLC0415
+
+    url = URL(path)
+    host = {hdrs.HOST: url.raw_authority} if url.is_absolute() else {hdrs.HOST: "localhost"}
+    target = url.raw_path_qs if url.is_absolute() else path
+    return make_mocked_request(method, target, host | dict(headers), app=app)
+
+
+class Reached(Announced):
+    """A request after the router has found its match, as handlers and callables see it."""
+
+    def __init__(self, request: web.Request, match: web.UrlMappingMatchInfo) -> None:
+        super().__init__(request, request.method)
+        self.match_info = match
+
+    @property
+    def app(self) -> web.Application:
+        return self.match_info.apps[-1]
+
+    @property
+    def config_dict(self) -> Mapping[Any, Any]:
+        return ChainMap(*reversed(self.match_info.apps))
