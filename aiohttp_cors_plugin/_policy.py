@@ -41,7 +41,11 @@ _EXPOSE: Final = istr(ACCESS_CONTROL_EXPOSE_HEADERS)
 _TIMING: Final = istr(TIMING_ALLOW_ORIGIN)
 _VARY: Final = istr(VARY)
 _ORIGIN: Final = istr(ORIGIN)
-_CORS_HEADERS: Final = tuple(istr(name) for name in sorted(CORS_RESPONSE_HEADERS))
+_ALLOW_METHODS: Final = istr(ACCESS_CONTROL_ALLOW_METHODS)
+_ALLOW_HEADERS: Final = istr(ACCESS_CONTROL_ALLOW_HEADERS)
+_MAX_AGE: Final = istr(ACCESS_CONTROL_MAX_AGE)
+_OTHERS: Final = (_ALLOW_CREDENTIALS, _EXPOSE, _ALLOW_METHODS, _ALLOW_HEADERS, _MAX_AGE)
+_CORS_HEADERS: Final = (_ALLOW_ORIGIN, *_OTHERS)
 
 # Few origins make nearly all requests: for these a wildcard costs what an exact origin costs,
 # rules what one of them does, and a list of a million, which fits no cache of a processor, what
@@ -71,10 +75,14 @@ def origin_of(request: RequestLike) -> str | None:
 
 
 class Verdict(NamedTuple):
-    """What an origin gets: the rule that decides, or the reason why none does."""
+    """What an origin gets: the rule that decides, or the reason why none does.
+
+    `allowed` is the value of `Access-Control-Allow-Origin` under that rule.
+    """
 
     rule: Rule | None
     reason: str | None
+    allowed: str = ""
 
 
 class Decision(NamedTuple):
@@ -103,6 +111,7 @@ class Rule:
         "expose",
         "header_names",
         "headers_value",
+        "is_plain",
         "matches",
         "max_age",
         "methods",
@@ -113,7 +122,7 @@ class Rule:
         "timing",
     )
 
-    def __init__(self, options: CorsOptions, cleared: Iterable[str]) -> None:
+    def __init__(self, options: CorsOptions, cleared: Iterable[istr]) -> None:
         self.options = options
         origins = options.allow_origins
         self.any_origin = isinstance(origins, str)
@@ -138,13 +147,19 @@ class Rule:
             names = safelisted | {name.lower(): name for name in options.allow_headers}
             self.header_names = frozenset(names)
             self.headers_value = ", ".join(names[name] for name in sorted(names))
-        written: dict[str, object] = {
+        granted = {
             _ALLOW_ORIGIN: True,
             _ALLOW_CREDENTIALS: self.credentials,
-            _EXPOSE: self.expose,
+            _EXPOSE: bool(self.expose),
             _TIMING: self.timing,
         }
-        self.others = tuple(name for name in cleared if not written.get(name))
+        self.others = tuple(name for name in cleared if not granted.get(name))
+        # Whether the origin in Access-Control-Allow-Origin is all that any response gets.
+        self.is_plain = self.others == _OTHERS and self.methods is None and not self.any_origin
+
+    def verdict(self, origin: str) -> Verdict:
+        """That this rule decides for an origin; its text is a copy, which is in no other hands."""
+        return Verdict(self, None, "*" if self.any_origin else "".join([*origin]))
 
     def write(self, allowed: str, headers: CIMultiDict[str]) -> None:
         """Let `allowed`, an origin or `*`, read the response; what a handler set by hand goes."""
@@ -152,10 +167,9 @@ class Rule:
         if self.credentials:
             headers[_ALLOW_CREDENTIALS] = "true"
         if self.expose:
+            headers.popall(_EXPOSE, None)
             if exposed := self.exposed(headers):
                 headers[_EXPOSE] = exposed
-            else:
-                headers.popall(_EXPOSE, None)
         if self.timing:
             headers[_TIMING] = allowed
         for name in self.others:
@@ -228,7 +242,7 @@ class Policy:
                 names |= {name.lower(): name for name in rule.options.vary}
             self.vary = tuple(names.values())
         self._vary_value = ", ".join(self.vary)
-        self._known: dict[str, Verdict] = {}
+        self._known: dict[str | None, Verdict] = {None: _NO_ORIGIN}
 
     @property
     def options(self) -> tuple[CorsOptions, ...]:
@@ -238,22 +252,21 @@ class Policy:
     def judge(self, origin: str | None) -> Verdict:
         """Which rule decides for an `Origin`; only where `needs_asking` is false."""
         if self.is_constant:
-            return Verdict(self.rules[0], None)
-        if origin is None:
-            return _NO_ORIGIN
-        known = self._known.get(origin)
-        if known is None:
-            known = self._judge(origin)
-            if len(origin) <= LONGEST_ORIGIN:
-                if len(self._known) >= _REMEMBERED:
-                    self._known.clear()
-                self._known[origin] = known
-        return known
+            return Verdict(self.rules[0], None, "*")
+        verdict = self._known.get(origin)
+        if verdict is None:
+            verdict = self._judge(origin or "")
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+                self._known[None] = _NO_ORIGIN
+            if len(origin or "") <= LONGEST_ORIGIN:
+                self._known[origin] = verdict
+        return verdict
 
     def _judge(self, origin: str) -> Verdict:
         for rule in self.rules:
             if rule.any_origin or (rule.matches is not None and rule.matches(origin)):
-                return Verdict(rule, None)
+                return rule.verdict(origin)
         return Verdict(None, _why_unmatched(origin))
 
     async def judge_asking(self, origin: str | None, ask: Ask) -> Verdict:
@@ -265,22 +278,20 @@ class Policy:
         malformed = parse_origin(origin) is None
         for rule in self.rules:
             if rule.any_origin:
-                return Verdict(rule, None)
+                return rule.verdict(origin)
             if malformed:
                 continue
             if rule.matches is not None:
                 if rule.matches(origin):
-                    return Verdict(rule, None)
+                    return rule.verdict(origin)
             elif rule.predicate is not None:
                 refusal = await ask(rule.predicate, origin)
                 if refusal is None:
-                    return Verdict(rule, None)
+                    return rule.verdict(origin)
                 reason = refusal if reason != "predicate-failed" else reason
         return Verdict(None, reason or _why_unmatched(origin))
 
-    def stamp(
-        self, verdict: Verdict, origin: str | None, method: str, headers: CIMultiDict[str]
-    ) -> str | None:
+    def stamp(self, verdict: Verdict, method: str, headers: CIMultiDict[str]) -> str | None:
         """Write what a verdict gives to an actual response; the reason where it gives nothing.
 
         Then nothing is left that would let a script read the response, a header that a handler
@@ -293,11 +304,9 @@ class Policy:
                 headers[_VARY] = self._vary_value
         rule = verdict.rule
         if rule is None or (rule.methods is not None and method not in rule.methods):
-            for name in self._cleared:
-                if name in headers:
-                    headers.popall(name)
+            self._clear(headers)
             return verdict.reason or "method-not-allowed"
-        rule.write("*" if rule.any_origin or origin is None else origin, headers)
+        rule.write(verdict.allowed, headers)
         return None
 
     def stamper(self, report: Report) -> Stamp:
@@ -305,18 +314,72 @@ class Policy:
 
         Only where `needs_asking` is false.
         """
-        judge, stamp, rule = self.judge, self.stamp, self.rules[0]
+        known, vary, vary_value, first = self._known, self.vary, self._vary_value, self.rules[0]
 
-        def listed(request: RequestLike, response: ResponseLike) -> None:
+        def constant(_request: RequestLike, response: ResponseLike) -> None:
+            first.write("*", response.headers)
+
+        def general(request: RequestLike, response: ResponseLike) -> None:
             origin = origin_of(request)
-            reason = stamp(judge(origin), origin, request.method, response.headers)
+            reason = self.stamp(self.judge(origin), request.method, response.headers)
             if reason is not None and origin is not None:
                 report(request, reason)
 
-        def constant(_request: RequestLike, response: ResponseLike) -> None:
-            rule.write("*", response.headers)
+        # The commonest two, written out: every response pays for them, and half of what they cost
+        # is what would be calls and loops. What a handler set by hand is replaced here too.
 
-        return constant if self.is_constant and rule.methods is None else listed
+        def plain_constant(_request: RequestLike, response: ResponseLike) -> None:
+            headers = response.headers
+            headers[_ALLOW_ORIGIN] = "*"
+            if (
+                _ALLOW_CREDENTIALS in headers
+                or _EXPOSE in headers
+                or _ALLOW_METHODS in headers
+                or _ALLOW_HEADERS in headers
+                or _MAX_AGE in headers
+            ):
+                first.write("*", headers)
+
+        def listed(request: RequestLike, response: ResponseLike) -> None:
+            try:
+                (origin,) = request.headers.getall(_ORIGIN, _NOBODY)
+                rule, reason, allowed = known[origin]
+            except (ValueError, KeyError):  # several, or one that is new here
+                general(request, response)
+                return
+            headers = response.headers
+            if headers.setdefault(_VARY, vary_value) is not vary_value:
+                add_vary(headers, vary)
+            if rule is None:
+                self._clear(headers)
+                if origin is not None:
+                    report(request, reason or "")
+            # Where `setdefault` finds another text than ours, a handler has set one by hand.
+            elif (
+                not rule.is_plain
+                or headers.setdefault(_ALLOW_ORIGIN, allowed) is not allowed
+                or _ALLOW_CREDENTIALS in headers
+                or _EXPOSE in headers
+                or _ALLOW_METHODS in headers
+                or _ALLOW_HEADERS in headers
+                or _MAX_AGE in headers
+            ):
+                if rule.methods is None or request.method in rule.methods:
+                    rule.write(allowed, headers)
+                else:
+                    self._clear(headers)
+                    report(request, "method-not-allowed")
+
+        if not self.is_constant:
+            return listed
+        if first.methods is not None:
+            return general
+        return plain_constant if first.others == _OTHERS else constant
+
+    def _clear(self, headers: CIMultiDict[str]) -> None:
+        for name in self._cleared:
+            if name in headers:
+                headers.popall(name)
 
     def in_words(self, reason: str, subject: str, served: Iterable[str] = ()) -> str:
         """A refusal in one line, with what is configured; `served` are the path's methods."""
@@ -391,6 +454,7 @@ class Policy:
         return Decision(reason, 403, tuple(vary), subject)
 
 
+_NOBODY: Final = (None,)
 _NO_ORIGIN: Final = Verdict(None, "no-origin")
 _repr = reprlib.Repr()
 _repr.maxtuple, _repr.maxstring, _repr.maxother = 10, 80, 300

@@ -85,7 +85,7 @@ def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | N
             "application and before it starts"
         )
     cors = Cors(app, rules_of(defaults, "defaults"), debug=debug, announce=defaults is _NOT_GIVEN)
-    app.on_response_prepare.append(cors._stamp)
+    app.on_response_prepare.append(cors._hook())
     app.on_startup.append(cors._start)
     app[CORS] = cors
     return cors
@@ -126,7 +126,6 @@ class _Table:
 
     def __init__(self, defaults: Rules | None, overrides: Overrides) -> None:
         self.rules = defaults
-        self.stampers: dict[web.AbstractRoute, Stamper] = {}
         self._overrides = overrides
         self._entries: dict[web.AbstractRoute, _Entry] = {}
         self._policies: dict[Rules, Policy] = {}
@@ -164,15 +163,9 @@ class _Table:
                 self._entries[route] = entry
         return entry
 
-    def remember(self, route: web.AbstractRoute, stamper: Stamper) -> Stamper:
-        if _lasts(route):
-            self.stampers[route] = stamper
-        return stamper
-
     def forget(self, routes: Iterable[web.AbstractRoute]) -> None:
         for route in routes:
             self._entries.pop(route, None)
-            self.stampers.pop(route, None)
 
 
 def _lasts(route: web.AbstractRoute) -> bool:
@@ -216,6 +209,7 @@ class Cors:
         self._routers = Routers(app, lambda sub: CORS in sub)
         self._overridden: dict[web.AbstractRoute, None] = {}
         self._started = False
+        self._stampers: dict[web.AbstractRoute, Stamper] = {}  # of the table that is in force
         self._repeats = Repeats()
         self._route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
 
@@ -248,6 +242,8 @@ class Cors:
             layers.pop()
             raise
         self._table.forget(routes)
+        for route in routes:
+            self._stampers.pop(route, None)
         self._overridden.update(dict.fromkeys(routes))
 
     def reconfigure(self, defaults: Given) -> None:
@@ -264,6 +260,7 @@ class Cors:
         table = _Table(rules_of(defaults, "defaults"), self._overrides)
         self._check(table, self._overridden)
         self._table = table
+        self._stampers.clear()
 
     def rescan(self) -> None:
         """Attach to what was added to the router after startup.
@@ -346,7 +343,7 @@ class Cors:
         if reason is None and match is not None and owner is not None and entry.policy is not None:
             request = cast(web.Request, Reached(actual, match))
             verdict = await verdict_on(origin, entry.policy, request, owner._repeats)
-            reason = entry.policy.stamp(verdict, origin, method, stamped)
+            reason = entry.policy.stamp(verdict, method, stamped)
             subject = method if reason == "method-not-allowed" else origin
             if verdict.rule is not None and credentials and not verdict.rule.credentials:
                 reason = reason or "credentials-not-allowed"
@@ -490,38 +487,49 @@ class Cors:
             return table.default
         return table.entry(match.route).of(method)
 
-    async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
+    def _hook(self) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
         """`on_response_prepare`: total, since an exception here drops the connection."""
-        try:
-            table = self._table
-            stamper = table.stampers.get(request.match_info.route)
-            if stamper is None:
-                stamper = self._stamper(table, request.match_info)
-            pending = stamper(request, response)
-            if pending is not None:
-                await pending
-        except web.HTTPForbidden:  # the WebSocket guard; aiohttp's handshake passes it on
-            raise
-        except Exception:
-            logger.exception("no CORS headers on the response: stamping failed")
-            for name in CORS_RESPONSE_HEADERS:
-                response.headers.popall(name, None)
+        stamper_of, first_time = self._stampers.get, self._stamp_first
 
-    def _stamper(self, table: _Table, match: web.UrlMappingMatchInfo) -> Stamper:
-        """What stamps the responses of a route, remembered where the route lasts."""
+        async def stamp(request: web.Request, response: web.StreamResponse) -> None:
+            try:
+                pending = stamper_of(request.match_info.route, first_time)(request, response)
+                if pending is not None:
+                    await pending
+            except web.HTTPForbidden:  # the WebSocket guard; aiohttp's handshake passes it on
+                raise
+            except Exception:
+                logger.exception("no CORS headers on the response: stamping failed")
+                for name in CORS_RESPONSE_HEADERS:
+                    response.headers.popall(name, None)
+
+        return stamp
+
+    def _stamp_first(
+        self, request: web.Request, response: web.StreamResponse
+    ) -> Awaitable[None] | None:
+        """Stamp the first response of a route; what stamps it is remembered, if the route lasts."""
+        match = request.match_info
+        stamper = self._stamper(match)
+        if _lasts(match.route):
+            self._stampers[match.route] = stamper
+        return stamper(request, response)
+
+    def _stamper(self, match: web.UrlMappingMatchInfo) -> Stamper:
+        """What stamps the responses of a route."""
         route = match.route
         if isinstance(match, PreflightMatch) or _governing(match.apps) is not self:
-            return table.remember(route, _leave_alone)
+            return _leave_alone
         if route.resource is None:
-            return _unless_preflight(self._stamper_of(table.default))
-        entry = table.entry(route)
+            return _unless_preflight(self._stamper_of(self._table.default))
+        entry = self._table.entry(route)
         stamper = self._stamper_of(entry)
         if entry.apart:
             apart = {method: self._stamper_of(other) for method, other in entry.apart.items()}
             stamper = _by_method(stamper, apart)
         if route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
             stamper = _unless_preflight(stamper)
-        return table.remember(route, stamper)
+        return stamper
 
     def _stamper_of(self, entry: _Entry) -> Stamper:
         """Synchronous wherever nothing has to be asked, since every response pays for it."""
@@ -539,7 +547,7 @@ class Cors:
                 if verdict.rule is None and not is_same_origin(request):
                     report(request, verdict.reason or "")
                     raise web.HTTPForbidden(text="WebSocket refused: origin not allowed\n")
-            reason = policy.stamp(verdict, origin, request.method, response.headers)
+            reason = policy.stamp(verdict, request.method, response.headers)
             if reason is not None and origin is not None:
                 report(request, reason)
 

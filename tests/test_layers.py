@@ -39,7 +39,7 @@ THIRD_PARTY = {"_policy": {"multidict"}, "options": {"publicsuffixlist"}}
 # Underscore attributes of anything but `self`. Of aiohttp's there is one, the first.
 REACHED = {
     ("_routing", "root._handle"),
-    ("plugin", "cors._stamp"),
+    ("plugin", "cors._hook"),
     ("plugin", "cors._start"),
     ("plugin", "nested[CORS]._routers"),
     ("plugin", "owner._judge"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from aiohttp_cors_plugin import CorsOptions
-from aiohttp_cors_plugin._policy import Policy, Verdict, add_vary
+from aiohttp_cors_plugin._policy import Policy, add_vary
 from aiohttp_cors_plugin._reasons import REASONS
 
 APP, OTHER, EVIL = "https://app.example.com", "https://b.example.com", "https://evil.example.net"
@@ -96,7 +97,7 @@ def test_stamp(
     policy = Policy(rules)
     headers = CIMultiDict({"Content-Type": "text/plain", **by_hand})
     for _ in range(2):  # stamping twice changes nothing
-        policy.stamp(policy.judge(origin), origin, method, headers)
+        policy.stamp(policy.judge(origin), method, headers)
         assert dict(headers) == {"Content-Type": "text/plain", **expected}
 
 
@@ -104,18 +105,18 @@ def test_timing_set_by_hand_is_left_alone_unless_the_policy_speaks_of_it() -> No
     for options, expected in ((LIST, "x"), (FULL, None)):
         policy = Policy([options])
         headers = CIMultiDict({"Timing-Allow-Origin": "x"})
-        policy.stamp(policy.judge(EVIL), EVIL, "GET", headers)
+        policy.stamp(policy.judge(EVIL), "GET", headers)
         assert headers.get("Timing-Allow-Origin") == expected
     policy = Policy([CorsOptions(allow_origins=[APP]), FULL])
     headers = CIMultiDict({"Timing-Allow-Origin": "x"})
-    policy.stamp(policy.judge(APP), APP, "GET", headers)
+    policy.stamp(policy.judge(APP), "GET", headers)
     assert "Timing-Allow-Origin" not in headers
 
 
 def test_exposing_everything_with_credentials_lists_what_is_there() -> None:
     policy = Policy([CorsOptions(allow_origins=[APP], allow_credentials=True, expose_headers="*")])
     headers = CIMultiDict({"x-b": "1", "X-A": "1", "Set-Cookie": "c", "Content-Type": "t"})
-    policy.stamp(policy.judge(APP), APP, "GET", headers)
+    policy.stamp(policy.judge(APP), "GET", headers)
     assert headers[EXPOSE] == "Vary, X-A, X-B"
 
 
@@ -335,7 +336,9 @@ async def test_judge_asking(
     policy = Policy([CorsOptions(allow_origins=origins) for origins in rules])
     ask, asked = answering(answers)
     verdict = await policy.judge_asking(origin, ask)
-    assert verdict == Verdict(None if index is None else policy.rules[index], reason)
+    assert verdict[:2] == (None if index is None else policy.rules[index], reason)
+    if verdict.rule is not None:
+        assert verdict.allowed == ("*" if verdict.rule.any_origin else origin)
     assert len(asked) == count
 
 
@@ -348,3 +351,58 @@ def test_what_a_callable_reads_varies() -> None:
     )
     assert [name.lower() for name in policy.vary] == ["origin", "x-tenant"]
     assert policy.needs_asking
+
+
+@pytest.mark.parametrize("by_hand", [{}, BY_HAND], ids=["bare", "headers set by hand"])
+@pytest.mark.parametrize("lines", [[], [APP], [EVIL], ["null"], [APP, APP], ["x" * 9999]])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [ANY],
+        [LIST],
+        [FULL],
+        [LIST, ANY],
+        [CorsOptions(expose_headers="*", expose_timing=True)],
+        [CorsOptions(allow_methods=["GET"])],
+        [CorsOptions(allow_origins=[APP], allow_methods=["GET"]), ANY],
+    ],
+    ids=["any", "list", "full", "list, any", "timing", "methods", "methods, any"],
+)
+def test_the_quick_way_to_stamp_does_what_the_slow_one_does(
+    rules: list[CorsOptions], method: str, lines: list[str], by_hand: dict[str, str]
+) -> None:
+    policy, reports = Policy(rules), []
+    request = SimpleNamespace(method=method, headers=CIMultiDict([("Origin", o) for o in lines]))
+    stamper = policy.stamper(lambda _request, reason: reports.append(reason))
+    expected = CIMultiDict({"Content-Type": "text/plain", **by_hand})
+    reason = policy.stamp(policy.judge(origin_of(request)), method, expected)
+    for _ in range(3):  # the first time by the slow way
+        headers = CIMultiDict({"Content-Type": "text/plain", **by_hand})
+        stamper(request, SimpleNamespace(headers=headers))
+        assert sorted(headers.items()) == sorted(expected.items())
+    assert reports == ([reason] * 3 if reason and lines else [])
+
+
+def test_a_handler_that_sets_the_right_origin_twice_sends_it_once() -> None:
+    policy = Policy([LIST])
+    origin = "".join([*APP])
+    request = SimpleNamespace(method="GET", headers=CIMultiDict({"Origin": origin}))
+    stamper = policy.stamper(lambda _request, _reason: None)
+    for _ in range(3):
+        headers = CIMultiDict([(ALLOW, origin), (ALLOW, origin), ("Vary", "Origin")])
+        stamper(request, SimpleNamespace(headers=headers))
+        assert headers.getall(ALLOW) == [APP]
+        assert headers.getall("Vary") == ["Origin"]
+
+
+def test_what_is_remembered_of_origins_is_bounded_and_true() -> None:
+    policy = Policy([CorsOptions(allow_origins=["https://*.example.com"])])
+    for number in range(5000):
+        for _ in range(2):
+            assert policy.judge(f"https://a{number}.example.com").rule is policy.rules[0]
+            assert policy.judge(f"https://a{number}.example.org").reason == "origin-not-listed"
+            assert policy.judge(None).reason == "no-origin"
+    assert len(policy._known) <= 1025
+    assert policy.judge("https://" + "a" * 5000).rule is None
+    assert max(len(origin or "") for origin in policy._known) <= 512
