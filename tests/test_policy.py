@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from aiohttp_cors_plugin import CorsOptions
-from aiohttp_cors_plugin._policy import Policy, add_vary
+from aiohttp_cors_plugin._policy import Policy, add_vary, origin_of
 from aiohttp_cors_plugin._reasons import REASONS
 
 APP, OTHER, EVIL = "https://app.example.com", "https://b.example.com", "https://evil.example.net"
