@@ -62,6 +62,36 @@ def test_no_name_is_offered_where_standards_differ(host: str) -> None:
     assert found == [("origin-non-ascii", "allow_origins[0]", fix)]
 
 
+# The public suffix list has `*.kawasaki.jp` with the exception `!city.kawasaki.jp`, and
+# `*.compute.amazonaws.com` without a rule for the parent.
+@pytest.mark.parametrize(
+    ("host", "is_suffix"),
+    [
+        pytest.param("kawasaki.jp", True, id="the-parent-of-a-wildcard-rule"),
+        pytest.param("foo.kawasaki.jp", True, id="any-name-below-it"),
+        pytest.param("foo.kawasaki.jp.", True, id="a-trailing-dot-is-not-counted"),
+        pytest.param("city.kawasaki.jp", False, id="the-exception-is-somebodys"),
+        pytest.param("www.city.kawasaki.jp", False, id="below-the-exception-too"),
+        pytest.param("a.foo.kawasaki.jp", False, id="a-registered-name"),
+        pytest.param("compute.amazonaws.com", True, id="a-parent-that-is-no-suffix-itself"),
+        pytest.param("a.compute.amazonaws.com", True, id="a-suffix-below-that"),
+        pytest.param("b.a.compute.amazonaws.com", False, id="a-registered-name-below-that"),
+    ],
+)
+@pytest.mark.parametrize("label", ["*", "pr-*"])
+def test_a_wildcard_rule_makes_suffixes_of_names(host: str, is_suffix: bool, label: str) -> None:
+    given: dict[str, Any] = {"allow_origins": [f"https://{label}.{host}"]}
+    assert CorsOptions(**given)
+    given["allow_credentials"] = True
+    if is_suffix:
+        assert [row[:2] for row in problems(**given)] == [
+            ("credentials-with-public-suffix", "allow_origins[0]")
+        ]
+    else:
+        assert CorsOptions(**given)
+    assert CorsOptions(**given, allow_public_suffixes=True)
+
+
 def test_a_bare_string_with_credentials_is_one_problem() -> None:
     found = problems(allow_origins="https://a.example", allow_credentials=True)
     assert [row[:2] for row in found] == [("bare-string", "allow_origins")]
