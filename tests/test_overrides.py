@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -383,3 +385,315 @@ async def test_an_override_that_does_not_fit_a_late_route_leaves_no_policy(
     assert "does not fit" in caplog.text
     with pytest.raises(CorsConfigError):
         cors.rescan()
+
+
+# Every pair of levels, for every kind of handler, wherever it is routed, before and after startup.
+
+# The farthest first; what a wrapper wraps stands behind the wrapper itself.
+ORDER = ("@class", "class", "resource", "@handler", "wrapped", "handler", "route")
+WRAPPERS = ("resource", "@handler", "wrapped", "handler", "route")
+Mark = Callable[[str, Any], Any]
+Made = tuple[Any, dict[str, Any]]  # what is routed, and what `Cors.override` takes of it
+Options = dict[str, Any]
+Combination = tuple[tuple[str, str], ...]  # levels and the forms of what is given for them
+
+
+def a_function(mark: Mark) -> Made:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    return mark("@handler", handler), {"handler": handler}
+
+
+def a_bound_method(mark: Mark) -> Made:
+    class Things:
+        async def put(self, _request: web.Request) -> web.Response:
+            return web.Response()
+
+    mark("@handler", Things.put)
+    things = Things()
+    return things.put, {"wrapped": Things.put, "handler": things.put}
+
+
+def a_partial(mark: Mark) -> Made:
+    async def put(_number: int, _request: web.Request) -> web.Response:
+        return web.Response()
+
+    partial = functools.partial(mark("@handler", put), 7)
+    return partial, {"wrapped": put, "handler": partial}
+
+
+def a_wrapped_function(mark: Mark) -> Made:
+    async def inner(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    @functools.wraps(mark("@handler", inner))
+    async def wrapper(request: web.Request) -> web.Response:
+        return await inner(request)
+
+    return wrapper, {"wrapped": inner, "handler": wrapper}
+
+
+def a_wrapper(mark: Mark) -> Made:
+    wrapper, targets = a_wrapped_function(lambda _, target: target)
+    return mark("@handler", wrapper), targets
+
+
+def a_view(mark: Mark) -> Made:
+    class Thing(web.View):
+        async def put(self) -> web.Response:
+            return web.Response()
+
+    mark("@handler", Thing.put)
+    return mark("@class", Thing), {"class": Thing}
+
+
+def a_folder(_mark: Mark) -> Made:
+    return Path(__file__).parent, {}
+
+
+HANDLERS: dict[str, tuple[Callable[[Mark], Made], tuple[str, ...]]] = {
+    "a function": (a_function, ("resource", "@handler", "handler", "route")),
+    "a bound method": (a_bound_method, WRAPPERS),
+    "a partial": (a_partial, WRAPPERS),
+    "a wrapped function": (a_wrapped_function, WRAPPERS),
+    "a wrapper": (a_wrapper, WRAPPERS),
+    "a view": (a_view, ("@class", "class", "resource", "@handler", "route")),
+    "a folder": (a_folder, ("resource", "route")),
+}
+
+
+def by_table(app: web.Application, path: str, handler: Any) -> web.AbstractRoute:
+    table = web.RouteTableDef()
+    table.put(path)(handler)
+    [route] = app.add_routes(table)
+    return route
+
+
+def below(app: web.Application, path: str, handler: Any) -> web.AbstractRoute:
+    sub = web.Application()
+    route = sub.router.add_put("/x", handler)
+    app.add_subapp(path, sub)
+    return route
+
+
+# How a handler is routed: by what, and which request then reaches it.
+PLACES: dict[str, tuple[Callable[[web.Application, str, Any], web.AbstractRoute], str, str]] = {
+    "plain": (lambda app, path, it: app.router.add_put(f"{path}/x", it), "PUT", "/x"),
+    "dynamic": (lambda app, path, it: app.router.add_put(path + "/{id}", it), "PUT", "/x"),
+    "by a table": (lambda app, path, it: by_table(app, f"{path}/x", it), "PUT", "/x"),
+    "below": (below, "PUT", "/x"),
+    "by *": (lambda app, path, it: app.router.add_route("*", f"{path}/x", it), "PUT", "/x"),
+    "HEAD of GET": (lambda app, path, it: app.router.add_get(f"{path}/x", it), "HEAD", "/x"),
+    "static": (
+        lambda app, path, it: next(r for r in app.router.add_static(path, it) if r.method == "GET"),
+        "GET",
+        "/__init__.py",
+    ),
+}
+FORMS, UNFIT = ("fields", "whole", "rules", "none"), ("rules", "none")
+BEFORE, AFTER, LATE = "before startup", "after startup", "routed after startup"
+
+
+def products() -> Iterator[Any]:
+    for handler, place, when in itertools.product(HANDLERS, PLACES, (BEFORE, AFTER, LATE)):
+        if (handler == "a folder") is not (place == "static"):
+            continue
+        if handler == "a view" and place == "HEAD of GET":
+            continue  # a view's methods are its own
+        if when != LATE or place == "plain":
+            yield pytest.param(handler, place, when, id=f"{handler}, {place}, {when}")
+
+
+def given_by(form: str, number: int) -> Options | list[Options] | None:
+    """What an override gives: single fields, rules, or None; told apart by its number."""
+    fields: Options = {"max_age": number, "expose_headers": [f"X-{number}"]}
+    whole = {"allow_origins": [APP, ADMIN], "allow_headers": [f"X-{number}"], **fields}
+    rules = [whole, {"allow_origins": [EVIL]}]
+    age = {"max_age": number}
+    return {"age": age, "fields": fields, "whole": [whole], "rules": rules, "none": None}[form]
+
+
+def number_of(index: int, level: str) -> int:
+    return 10 * index + ORDER.index(level) + 10
+
+
+def call(form: str, number: int) -> tuple[tuple[Any, ...], Options]:
+    """The same as arguments of `override`."""
+    given = given_by(form, number)
+    if isinstance(given, dict):
+        return (), given
+    return (None if given is None else [CorsOptions(**rule) for rule in given],), {}
+
+
+def outcome(
+    row: Combination, counts: Callable[[str], bool] = lambda _level: True
+) -> Options | None:
+    """The options that a route ends up with: each level that counts on top of what is farther."""
+    options: Options | None = {"allow_origins": [APP], "max_age": 1}
+    for index, (level, form) in enumerate(row):
+        if counts(level):
+            given = given_by(form, number_of(index, level))
+            if isinstance(given, dict):
+                options = {**(options or {}), **given}
+            else:
+                options = given[0] if given else None
+    return options
+
+
+def combinations(levels: tuple[str, ...], forms: tuple[str, ...]) -> Iterator[Combination]:
+    """Nothing, one override, two: each level before each that is nearer."""
+    yield ()
+    for level, form in itertools.product(levels, forms):
+        yield ((level, form),)
+    # One level twice: the later call, or the outer decorator, is on top of the other.
+    for far, near in itertools.combinations_with_replacement(levels, 2):
+        for first, second in itertools.product(forms, ("age", *forms[1:])):
+            if first not in UNFIT or second != "age":
+                yield (far, first), (near, second)
+
+
+Answers = tuple[dict[str, str], int, dict[str, str]]
+
+
+async def ask(client: Any, method: str, path: str) -> Answers:
+    actual = await client.request(method, path, headers={"Origin": APP})
+    assert actual.status == 200
+    asked = await client.options(path, headers=preflight(method))
+    return cors_headers(actual), asked.status, cors_headers(asked)
+
+
+def answers(options: Options | None, methods: str, without: int) -> Answers:
+    if options is None:
+        return {}, without, {}
+    readable = {"Access-Control-Allow-Origin": APP, "Vary": "Origin"}
+    names = ["Accept", "Accept-Language", "Content-Language", "Content-Type", "Range"]
+    allowed = readable | {
+        "Access-Control-Allow-Methods": methods,
+        "Access-Control-Allow-Headers": ", ".join([*names, *options.get("allow_headers", [])]),
+        "Access-Control-Max-Age": str(options["max_age"]),
+    }
+    if exposed := options.get("expose_headers"):
+        readable["Access-Control-Expose-Headers"] = exposed[0]
+    return readable, 204, allowed
+
+
+def decorating(row: Combination) -> Mark:
+    """Applies the decorators of a row, the farther first."""
+
+    def mark(level: str, target: Any) -> Any:
+        for index, (marked, form) in enumerate(row):
+            if marked == level:
+                args, changes = call(form, number_of(index, level))
+                target = override(*args, **changes)(target)
+        return target
+
+    return mark
+
+
+def is_decorator(level: str) -> bool:
+    return level.startswith("@")
+
+
+@pytest.mark.parametrize(("handler", "place", "when"), [*products()])
+async def test_the_nearer_of_two_overrides_wins(
+    aiohttp_client: Any, handler: str, place: str, when: str
+) -> None:
+    make, levels = HANDLERS[handler]
+    put, method, end = PLACES[place]
+    rows = [*combinations(levels, FORMS if place == "plain" else ("fields", "whole", "none"))]
+    app = web.Application()
+    cors = setup(app, DEFAULTS)
+
+    def build(path: str, row: Combination) -> Callable[[], None]:
+        routed, targets = make(decorating(row))
+        add: Callable[[], web.AbstractRoute]
+        if when == LATE:
+            add = functools.partial(app.router.add_resource(path + end).add_route, method, routed)
+        else:
+            route = put(app, path, routed)
+            add = lambda: route  # noqa: E731
+
+        def give() -> None:
+            route = add()
+            known = {**targets, "resource": route.resource, "route": route}
+            # The nearer first, so that the order of the calls cannot be what decides.
+            for index, (level, form) in sorted(
+                enumerate(row), key=lambda item: -ORDER.index(item[1][0])
+            ):
+                if not is_decorator(level):
+                    args, changes = call(form, number_of(index, level))
+                    cors.override(known[level], *args, **changes)
+
+        return give
+
+    pending = [build(f"/{number}", row) for number, row in enumerate(rows)]
+    if when == BEFORE:
+        for give in pending:
+            give()
+    client = await aiohttp_client(app)
+    is_any = place == "by *" and handler != "a view"
+    methods = "PUT" if method == "PUT" else "GET, HEAD"
+    if is_any:
+        methods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+    told = functools.partial(answers, methods=methods, without=200 if is_any else 405)
+    if when == AFTER:  # what is remembered of a route has to be forgotten
+        for number, row in enumerate(rows):
+            expected = told(outcome(row, is_decorator))
+            assert await ask(client, method, f"/{number}{end}") == expected, row
+    if when != BEFORE:
+        for give in pending:
+            give()
+    seen = {row: await ask(client, method, f"/{n}{end}") for n, row in enumerate(rows)}
+    assert seen == {row: told(outcome(row)) for row in rows}
+
+
+REFUSED = [
+    pytest.param(handler, far, near, form, id=f"{handler}: fields as {near} on {form} as {far}")
+    for handler in ("a function", "a partial", "a view")
+    for far, near in itertools.combinations(HANDLERS[handler][1], 2)
+    for form in UNFIT
+]
+
+
+@pytest.mark.parametrize("nearer_first", [False, True], ids=["farther first", "nearer first"])
+@pytest.mark.parametrize(("handler", "far", "near", "form"), REFUSED)
+async def test_fields_that_do_not_fit_what_is_farther_are_refused(
+    aiohttp_client: Any, handler: str, far: str, near: str, form: str, nearer_first: bool
+) -> None:
+    row: Combination = ((far, form), (near, "age"))
+
+    def build() -> tuple[web.Application, list[tuple[str, Callable[[], None]]]]:
+        app = web.Application()
+        routed, targets = HANDLERS[handler][0](decorating(row))
+        route = app.router.add_put("/", routed)
+        cors = setup(app, DEFAULTS)
+        known = {**targets, "resource": route.resource, "route": route}
+        calls: list[tuple[str, Callable[[], None]]] = []
+        for index, (level, given) in enumerate(row):
+            if not is_decorator(level):
+                args, changes = call(given, number_of(index, level))
+                calls.append(
+                    (level, functools.partial(cors.override, known[level], *args, **changes))
+                )
+        return app, calls[::-1] if nearer_first else calls
+
+    app, calls = build()
+    for _, give in calls:
+        give()
+    with pytest.raises(CorsConfigError) as caught:
+        await web.AppRunner(app).setup()
+    assert codes(caught) == [f"override-of-{form}"]
+    if not calls:
+        return  # two decorators: there is nothing to call on a running application
+    app, calls = build()
+    client = await aiohttp_client(app)
+    *first, (refused, last) = calls
+    for _, give in first:
+        give()
+    expected = answers(outcome(row, lambda level: level != refused), "PUT", 405)
+    for _ in range(2):
+        assert await ask(client, "PUT", "/") == expected
+        with pytest.raises(CorsConfigError) as caught:
+            last()
+        assert codes(caught) == [f"override-of-{form}"]
