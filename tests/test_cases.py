@@ -633,12 +633,12 @@ async def test_the_order_of_setup_middlewares_and_routes_does_not_matter(
     aiohttp_client: Any, steps: tuple[str, ...]
 ) -> None:
     @web.middleware
-    async def nobody(_request: web.Request, handler: Any) -> web.StreamResponse:
+    async def nobody(request: web.Request, handler: Any) -> web.StreamResponse:
         raise web.HTTPUnauthorized
 
     app, sub = web.Application(), web.Application()
     sub.router.add_put("/x", ok)
-    todo = {
+    todo: dict[str, Callable[[], object]] = {
         "setup": lambda: setup(app, LISTED),
         "middleware": lambda: app.middlewares.append(nobody),
         "route": lambda: app.router.add_put("/x", ok),
@@ -741,7 +741,7 @@ async def test_events_arrive_while_the_stream_is_open_and_after_a_reconnect(
     app.router.add_get("/", stream)
     setup(app, LISTED)
     client = await aiohttp_client(app)
-    last = {}
+    last: dict[str, str] = {}
     for number in ("1", "2", "3"):
         headers = {"Origin": APP, "Accept": "text/event-stream", **last}
         async with client.get("/", headers=headers) as response:
@@ -848,12 +848,14 @@ def test_everything_is_annotated_and_no_optional_is_implicit(module: str) -> Non
             for argument in named
             if argument.annotation is None and argument.arg not in ("self", "cls")
         ]
+        defaults: list[tuple[ast.arg, ast.expr | None]]
         defaults = [*zip([*a.posonlyargs, *a.args][::-1], a.defaults[::-1], strict=False)]
-        defaults += [pair for pair in zip(a.kwonlyargs, a.kw_defaults, strict=True) if pair[1]]
+        defaults += zip(a.kwonlyargs, a.kw_defaults, strict=True)
         bare += [
             f"{node.name}({argument.arg}=None)"
             for argument, default in defaults
-            if ast.unparse(default) == "None"
+            if default is not None
+            and ast.unparse(default) == "None"
             and not re.search("None|object|Any", ast.unparse(argument.annotation or default))
         ]
     assert bare == []
