@@ -29,6 +29,7 @@ ORDER = (
     "_asking",
     "_explain",
     "plugin",
+    "testing",
     "__init__",
     "cli/demo",
     "cli/__init__",

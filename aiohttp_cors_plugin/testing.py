@@ -1,0 +1,542 @@
+"""A client for tests that behaves like a page on an origin of your choice.
+
+    async def test_a_page_reads_the_account(aiohttp_client):
+        page = Page(await aiohttp_client(make_app()), "https://app.example.com")
+        response = await page.fetch("/account", credentials="include")
+        assert await response.json() == {"name": "x"}
+
+It asks aiohttp's `TestClient` for whatever a browser would send, preflights included, and shows
+what a browser would show to a script: the answer with the headers that the script can read, or a
+`FetchError` with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from aiohttp import (
+    ClientError,
+    ClientRequest,
+    ClientSession,
+    ClientWebSocketResponse,
+    DummyCookieJar,
+    FormData,
+    WSServerHandshakeError,
+    hdrs,
+)
+from aiohttp.test_utils import TestClient
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from aiohttp_cors_plugin._browser import (
+    FetchRequest,
+    Headers,
+    PreflightCache,
+    Received,
+    Sent,
+    Verdict,
+    fetch,
+    get,
+    parse_url,
+)
+from aiohttp_cors_plugin._explain import request_for
+from aiohttp_cors_plugin._fetch import VARY
+from aiohttp_cors_plugin._origins import parse_origin
+from aiohttp_cors_plugin._routing import resolve_as
+from aiohttp_cors_plugin.plugin import CORS
+
+__all__ = ["Exchange", "FetchError", "Page", "Response"]
+
+Credentials = Literal["omit", "same-origin", "include"]
+Mode = Literal["cors", "no-cors", "same-origin"]
+Redirect = Literal["follow", "error", "manual"]
+
+# The reasons of `_browser` that the application under test may know more about.
+_OF_CORS: Final = ("allow-", "preflight-", "method-not-in-", "header-not-in-")
+# Those that the guard of WebSockets has: it asks for nothing but the origin.
+_OF_ORIGINS: Final = ("origin-", "predicate-")
+_SOCKET_SCHEMES: Final = {"ws": "http", "wss": "https"}
+
+
+class Exchange(NamedTuple):
+    """A request that a page sent, and what came back.
+
+    `status` is 0 where nothing came back. `headers` are those that a browser decides on, `Cookie`
+    among them; what aiohttp's client adds (`Host`, `User-Agent`) is left out. Those of an accepted
+    WebSocket handshake are empty, as aiohttp does not show them.
+    """
+
+    method: str
+    url: str
+    headers: CIMultiDictProxy[str]
+    is_preflight: bool
+    status: int
+    response_headers: CIMultiDictProxy[str]
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        answer = f"{self.status}{_shown(self.response_headers)}" if self.status else "no answer"
+        return f"{self.method} {self.url}{_shown(self.headers)} -> {answer}"
+
+
+def _shown(headers: CIMultiDictProxy[str]) -> str:
+    """What CORS is about, in brackets."""
+    names = (hdrs.ORIGIN, hdrs.COOKIE, hdrs.LOCATION, VARY)
+    lines = [
+        f"{name}: {value}"
+        for name, value in headers.items()
+        if name.startswith("Access-Control-") or name in names
+    ]
+    return f" [{'; '.join(lines)}]" if lines else ""
+
+
+class FetchError(Exception):
+    """What a script would see as no more than "Failed to fetch", with all that is known of it.
+
+    Where the answer to the actual request was refused, the server *has* handled that request: a
+    browser only keeps the answer from the script.
+
+    Attributes:
+        reason: a slug. For an application with this plugin the one that `Cors.explain` gives
+            (`origin-not-listed`, in the README's table); else what the browser stumbled over
+            (`allow-origin-missing`); `no-answer` where the connection failed.
+        message: what Chromium's console says.
+        explanation: what is configured and what to write instead; empty where nothing is known.
+        requests: the exchanges of this call, the refused one last.
+
+    Example:
+        >>> with pytest.raises(FetchError, match="origin-not-listed"):
+        ...     await Page(client, "https://evil.example").fetch("/account")
+
+    """
+
+    def __init__(
+        self, message: str, reason: str, explanation: str, requests: tuple[Exchange, ...]
+    ) -> None:
+        super().__init__(message, reason, explanation, requests)
+        self.message = message
+        self.reason = reason
+        self.explanation = explanation
+        self.requests = requests
+
+    def __str__(self) -> str:
+        slug = f"[{self.reason}]"
+        why = self.explanation if slug in self.explanation else f"{self.explanation} {slug}".strip()
+        return "\n".join([self.message, why, *map(str, self.requests)])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Response:
+    """What a script can see of an answer, in the words of the web's `Response`.
+
+    Attributes:
+        type: `basic` (the page's own origin), `cors`, `opaque` (of `mode="no-cors"`) or
+            `opaqueredirect` (of `redirect="manual"`). The last two show nothing: their status is
+            0, their headers and body are empty.
+        url: where the answer came from in the end.
+        redirected: whether that is elsewhere than where the request went.
+        status: the status.
+        headers: those that the script can read; lines of one name are combined.
+        requests: the exchanges that it took, preflights and redirects included.
+
+    Example:
+        >>> response = await page.fetch("/account")
+        >>> assert response.ok and "X-Total" in response.headers
+
+    """
+
+    type: str
+    url: str
+    redirected: bool
+    status: int
+    headers: CIMultiDictProxy[str]
+    requests: tuple[Exchange, ...]
+    _body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is from 200 to 299."""
+        return 200 <= self.status <= 299
+
+    async def read(self) -> bytes:
+        """The body, any number of times."""
+        return self._body
+
+    async def text(self) -> str:
+        """The body as text: in UTF-8 whatever the headers say, as in a browser."""
+        return self._body.decode("utf-8-sig", "replace")
+
+    async def json(self) -> Any:
+        """The body read as JSON, whatever its `Content-Type`.
+
+        Raises:
+            json.JSONDecodeError: it is none.
+
+        """
+        return jsonlib.loads(await self.text())
+
+
+class _Answer(NamedTuple):
+    """What the network gave for one request."""
+
+    exchange: Exchange
+    body: bytes = b""
+    failure: Exception | None = None
+
+    @property
+    def received(self) -> Received | None:
+        exchange = self.exchange
+        if self.failure is not None:
+            return None
+        return Received(exchange.status, tuple(exchange.response_headers.items()))
+
+
+class Page:
+    """A page on `origin`, whose script talks to the server behind a `TestClient`.
+
+    Cookies are those of the client's session (`client.session.cookie_jar`): requests that a
+    browser sends with credentials carry them and add to them, `Secure` ones also without TLS.
+    `SameSite` is not judged: which names are one site, the test's server cannot tell. Headers and
+    `auth` given to the client are no business of a page, and are not sent by `fetch`.
+
+    Attributes:
+        origin: the page's origin.
+        requests: every exchange so far, to count preflights: `[r.is_preflight for r in ...]`.
+
+    Args:
+        client: as `aiohttp_client` and `AioHTTPTestCase` make it, with any server.
+        origin: as `location.origin` shows it; `null` for a sandboxed frame.
+        server: the server's own origin where browsers find it, `https://api.example.com`: for
+            domains, absolute redirects, and pages of that very origin. Left out: what the
+            client connects to, `http://127.0.0.1:` with a port.
+        cache: whether preflights are remembered for as long as Chromium does.
+        clock: the time in seconds, for the cache.
+
+    Raises:
+        TypeError: `client` is no `TestClient`.
+        ValueError: `origin` or `server` is no origin.
+
+    Example:
+        >>> page = Page(await aiohttp_client(make_app()), "https://app.example.com")
+        >>> response = await page.fetch("/account", method="PUT", json={"name": "x"})
+
+    """
+
+    def __init__(
+        self,
+        client: TestClient[Any, Any],
+        origin: str,
+        *,
+        server: str | None = None,
+        cache: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not isinstance(client, TestClient):
+            raise TypeError(f"Page takes aiohttp's TestClient, not {client!r:.200}")
+        if origin != "null":
+            _check_origin("origin", origin)
+        if server is not None:
+            _check_origin("server", server)
+        self.origin = origin
+        self.requests: list[Exchange] = []
+        self._client = client
+        self._server = server
+        self._cache = PreflightCache(clock=clock) if cache else None
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        json: Any = None,
+        data: str | bytes | FormData | Mapping[str, str] | None = None,
+        credentials: Credentials = "same-origin",
+        mode: Mode = "cors",
+        redirect: Redirect = "follow",
+    ) -> Response:
+        """As the web's `fetch()`, from this page.
+
+        The body of the answer is read to its end first: of one that never ends (server-sent
+        events) nothing comes back.
+
+        Args:
+            url: a path of the server under test, or a whole URL.
+            method: `patch` is not `PATCH`, as in browsers.
+            headers: what the script sets; what browsers set themselves (`Cookie`) is dropped.
+            json: a body in JSON, of type `application/json`: so there is a preflight.
+            data: a body: text (`text/plain`), bytes (of no type), a mapping or `FormData` (a
+                form).
+            credentials: whether cookies are sent and stored: never, for the page's own origin, or
+                always.
+            mode: `cors`, `no-cors` or `same-origin`.
+            redirect: `follow`, `error` or `manual`.
+
+        Raises:
+            FetchError: the script would get no answer. The server may have handled the request.
+            RuntimeError: a redirect, or `url`, leads to another server than that under test.
+            ValueError: an argument that `fetch()` does not have.
+
+        Example:
+            >>> await page.fetch("/account", method="DELETE", credentials="include")
+
+        """
+        _check_choice("credentials", credentials, get_args(Credentials))
+        _check_choice("mode", mode, get_args(Mode))
+        _check_choice("redirect", redirect, get_args(Redirect))
+        body, content_type = await _encode(json, data, self._client.session.json_serialize)
+        lines = CIMultiDict(headers)
+        if content_type is not None:
+            lines.setdefault(hdrs.CONTENT_TYPE, content_type)
+        request = FetchRequest(
+            self._resolve(url),
+            self.origin,
+            method,
+            tuple(lines.items()),
+            body is not None,
+            credentials,
+            mode,
+            redirect,
+        )
+        steps, answers, received = fetch(request, self._cache), list[_Answer](), None
+        try:
+            while True:
+                answer = await self._send(steps.send(received), body)
+                answers.append(answer)
+                self.requests.append(answer.exchange)
+                received = answer.received
+        except StopIteration as end:
+            verdict: Verdict = end.value
+        requests = tuple(answer.exchange for answer in answers)
+        if verdict.resolved:
+            return Response(
+                type=verdict.type,
+                url=verdict.url,
+                redirected=verdict.redirected,
+                status=verdict.status,
+                headers=_proxy(verdict.headers),
+                requests=requests,
+                _body=answers[-1].body if verdict.status else b"",
+            )
+        failure = answers[-1].failure if answers else None
+        reason, explanation = verdict.reason, "" if failure is None else repr(failure)
+        if reason.startswith(_OF_CORS):
+            sent = verdict.steps[-1].sent
+            explained = await self._explain(sent, credentials=credentials == "include")
+            reason, explanation = explained or (reason, explanation)
+        raise FetchError(verdict.message, reason, explanation, requests) from failure
+
+    async def ws_connect(
+        self, url: str, *, protocols: Iterable[str] = ()
+    ) -> ClientWebSocketResponse[Any]:
+        """As the web's `new WebSocket()`: with the page's `Origin` and with cookies.
+
+        Browsers apply no CORS to WebSockets: only the server can refuse one.
+
+        Args:
+            url: a path of the server under test, or a whole URL.
+            protocols: the subprotocols that the script offers.
+
+        Returns:
+            aiohttp's WebSocket; the client closes it at its end.
+
+        Raises:
+            FetchError: the handshake failed. `reason` is `handshake-refused`, or that of
+                `Cors.explain` where the application refuses the origin with a 403; `no-answer`
+                where the connection failed.
+            RuntimeError: `url` leads to another server than that under test.
+
+        Example:
+            >>> socket = await page.ws_connect("/socket")
+
+        """
+        scheme, colon, rest = url.partition(":")
+        target = self._resolve(f"{_SOCKET_SCHEMES.get(scheme, scheme)}{colon}{rest}")
+        headers = ((hdrs.ORIGIN, self.origin),)
+        sent = Sent(hdrs.METH_GET, target, headers, False, credentials=True, is_preflight=False)
+        wire, lines = self._wire(sent)
+        host = self._host()
+        try:
+            # The client's own call, as the client then closes what a test leaves open.
+            socket = await self._client.ws_connect(
+                wire.raw_path_qs, headers=[*lines.items(), *host], protocols=protocols
+            )
+        except ClientError as error:
+            status, received = 0, _proxy(())
+            reason, explanation, words = "no-answer", repr(error), "no answer"
+            if isinstance(error, WSServerHandshakeError):
+                status, received = error.status, _proxy((error.headers or {}).items())
+                reason, explanation = "handshake-refused", ""
+                words = f"Error during handshake: Unexpected response code: {status}"
+            if status == 403 and self.origin != self._own_origin():
+                explained = await self._explain(sent, credentials=False)
+                if explained is not None and explained[0].startswith(_OF_ORIGINS):
+                    reason, explanation = explained
+            exchange = Exchange(sent.method, target, _proxy(lines.items()), False, status, received)
+            self.requests.append(exchange)
+            message = f"WebSocket connection to '{target.replace('http', 'ws', 1)}' failed: {words}"
+            raise FetchError(message, reason, explanation, (exchange,)) from error
+        self.requests.append(
+            Exchange(sent.method, target, _proxy(lines.items()), False, 101, _proxy(()))
+        )
+        return socket
+
+    def _own_origin(self) -> str:
+        """The origin of the server under test, as the page sees it."""
+        return self._server or str(self._client.make_url("/").origin())
+
+    def _resolve(self, url: str) -> str:
+        """A URL as browsers write it; what cannot be one is left for `fetch` to refuse."""
+        try:
+            return str(URL(self._own_origin()).join(URL(url)))
+        except ValueError:
+            return url
+
+    def _wire(self, sent: Sent) -> tuple[URL, CIMultiDict[str]]:
+        """Where a request goes in truth, and with which headers."""
+        own, parsed = self._own_origin(), parse_url(sent.url)
+        if parsed is None or parsed.origin != own:
+            raise RuntimeError(
+                f"{sent.method} {sent.url} does not go to the server under test, {own}; if it is "
+                'meant to be the same, say so with Page(..., server="https://..."), and if it is a '
+                'redirect, redirect="manual" does not follow it'
+            )
+        lines = CIMultiDict[str](sent.headers)
+        if sent.credentials:
+            cookies = self._client.session.cookie_jar.filter_cookies(_secure(sent.url)).values()
+            if cookies:
+                lines[hdrs.COOKIE] = "; ".join(f"{one.key}={one.coded_value}" for one in cookies)
+        root = str(self._client.make_url("/").origin())
+        return URL(root + sent.url[len(own) :], encoded=True), lines
+
+    def _host(self) -> Headers:
+        """The `Host` line, where it is another than aiohttp would write."""
+        return () if self._server is None else ((hdrs.HOST, URL(self._server).raw_authority),)
+
+    async def _send(self, sent: Sent, body: bytes | None) -> _Answer:
+        wire, lines = self._wire(sent)
+        client = self._client.session
+        status, received, content, failure = 0, _proxy(()), b"", None
+        # A session for this request alone: no cookies, headers or authentication but its own.
+        session = ClientSession(
+            connector=client.connector,
+            connector_owner=False,
+            cookie_jar=DummyCookieJar(),
+            request_class=_Request,
+            timeout=client.timeout,
+        )
+        async with session:
+            try:
+                async with session.request(
+                    sent.method,
+                    wire,
+                    headers=[*lines.items(), *self._host()],
+                    data=body if sent.has_body else None,
+                    allow_redirects=False,
+                    skip_auto_headers=[hdrs.CONTENT_TYPE],
+                ) as response:
+                    content = await response.read()
+                    status, received = response.status, response.headers
+                    if sent.credentials:
+                        client.cookie_jar.update_cookies(response.cookies, _secure(sent.url))
+            except (ClientError, OSError, asyncio.TimeoutError) as error:
+                failure = error
+        exchange = Exchange(
+            sent.method, sent.url, _proxy(lines.items()), sent.is_preflight, status, received
+        )
+        return _Answer(exchange, content, failure)
+
+    async def _explain(self, sent: Sent, credentials: bool) -> tuple[str, str] | None:
+        """Why the application refused a request; None where the plugin did not.
+
+        Callables among the options are asked once more: a test can bear that.
+        """
+        app = self._client.app
+        if app is None:
+            return None
+        method = sent.method
+        headers = {name: get(sent.headers, name) or "" for name, _ in sent.headers}
+        if sent.is_preflight:
+            method = headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD]
+            names = headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "").split(",")
+            headers = dict.fromkeys(filter(None, names), "")
+        match = await resolve_as(app, request_for(app, method, sent.url, {}), method)
+        apps = () if match is None else match.apps
+        cors = next((inner[CORS] for inner in reversed(apps) if CORS in inner), None)
+        if cors is None:
+            return None
+        origin = get(sent.headers, hdrs.ORIGIN) or ""
+        explanation = await cors.explain(
+            method, sent.url, origin=origin, headers=headers, credentials=credentials
+        )
+        return None if explanation.reason is None else (explanation.reason, explanation.message)
+
+
+class _Request(ClientRequest):
+    """Sends the method as it is: aiohttp makes `PATCH` of `patch`, and browsers do not."""
+
+    def __init__(self, method: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(method, *args, **kwargs)
+        self.method = method
+
+
+class _Buffer:
+    """What a payload is written to."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    async def write(self, chunk: bytes) -> None:
+        self.content += chunk
+
+
+async def _encode(
+    json: Any, data: Any, dumps: Callable[[Any], str]
+) -> tuple[bytes | None, str | None]:
+    """A body, whole since a redirect may send it again, and the type that it brings along.
+
+    https://fetch.spec.whatwg.org/#concept-bodyinit-extract
+    """
+    if json is not None and data is not None:
+        raise ValueError("a request has one body: give json or data")
+    if json is not None:
+        return dumps(json).encode(), "application/json"
+    if data is None:
+        return None, None
+    if isinstance(data, str):
+        return data.encode(), "text/plain;charset=UTF-8"
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data), None
+    payload = (data if isinstance(data, FormData) else FormData(data))()
+    buffer: Any = _Buffer()
+    await payload.write(buffer)
+    return buffer.content, payload.headers[hdrs.CONTENT_TYPE]
+
+
+def _proxy(lines: Iterable[tuple[str, str]]) -> CIMultiDictProxy[str]:
+    return CIMultiDictProxy(CIMultiDict(lines))
+
+
+def _secure(url: str) -> URL:
+    """For the cookie jar: as Chromium does, it keeps and sends `Secure` ones on loopback too."""
+    return URL(url).with_scheme("https")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}: fetch() has {', '.join(map(repr, choices))}")
+
+
+def _check_origin(name: str, value: str) -> None:
+    if parse_origin(value) is None:
+        raise ValueError(
+            f"{name}={value!r} is no origin; write what location.origin shows in a browser, "
+            "like 'https://app.example.com'"
+        )
