@@ -110,19 +110,21 @@ def layer(options: object, changes: Mapping[str, object]) -> Layer:
     if not changes:
         reason, fix = "changes nothing", "give a CorsOptions, None, or fields such as max_age=60"
         raise CorsConfigError([Problem("override-empty", "override", {}, reason, fix)])
-    if problems := change_problems(changes):
+    frozen = freeze(changes)
+    if problems := change_problems(frozen):
         raise CorsConfigError(problems)
-    return Layer(INHERIT, freeze(changes))
+    return Layer(INHERIT, frozen)
 
 
 def freeze(changes: Mapping[str, object]) -> dict[str, object]:
-    """A copy whose one-shot iterables can be read more than once."""
-    return {
-        name: tuple(value)
-        if isinstance(value, Iterable) and not isinstance(value, Sequence | set | frozenset)
-        else value
-        for name, value in changes.items()
-    }
+    """A copy that can be read more than once, and that nobody changes later."""
+    return {name: _frozen(value) for name, value in changes.items()}
+
+
+def _frozen(value: object) -> object:
+    if isinstance(value, str | bytes | Mapping | tuple | frozenset) or not isinstance(value, Iterable):
+        return value
+    return frozenset(value) if isinstance(value, set) else tuple(value)
 
 
 def override(options: Given = INHERIT, /, **changes: Any) -> Callable[[T], T]:

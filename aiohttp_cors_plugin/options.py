@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     Names = str | Iterable[str]
 
 _LONGEST_MAX_AGE: Final = 86400
+_NOBODYS: Final = "q7-4f1e8c9b2d7a"  # a label that nobody has registered anywhere
 # Nobody owns these; a regular expression that matches one of them matches any site's origin.
 _STRANGERS: Final = tuple(
     f"{scheme}://{host}{port}"
     for scheme in ("https", "http")
-    for host in ("q7-4f1e8c9b2d7a.invalid", "a.q7-4f1e8c9b2d7a.com", "q7-4f1e8c9b2d7a.org")
+    for host in (f"{_NOBODYS}.invalid", f"a.{_NOBODYS}.com", f"{_NOBODYS}.org")
     for port in ("", ":8443")
 )
 
@@ -468,7 +469,7 @@ def _is_public_suffix(name: str) -> bool:
     if suffixes is None:
         return False
     # A rule such as `*.kawasaki.jp` makes suffixes of the names below it.
-    return any(suffixes.publicsuffix(host) == host for host in (name, f"x.{name}"))
+    return any(suffixes.publicsuffix(host) == host for host in (name, f"{_NOBODYS}.{name}"))
 
 
 def _public_suffixes() -> Any:

@@ -459,7 +459,7 @@ CASES: Final = {
     ),
     "M12": Case(
         "a stateful regular expression said yes and no in turn",
-        (f"{ORIGINS}what_is_remembered_is_bounded_and_true",),
+        (f"{POLICY}what_is_remembered_of_origins_is_bounded_and_true",),
         "Python's expressions have no state; what we remember of answers is tested",
     ),
     "M13": Case(
@@ -739,7 +739,7 @@ CASES: Final = {
         (
             f"{HERE}a_request_compiles_and_parses_nothing",
             f"{REFUSALS}a_long_list_is_not_read_again",
-            f"{ORIGINS}what_is_remembered_is_bounded_and_true",
+            f"{POLICY}what_is_remembered_of_origins_is_bounded_and_true",
         ),
         "that matching does not scan is measured by tests/benchmarks/matching.py, not timed here",
     ),

@@ -697,3 +697,21 @@ async def test_fields_that_do_not_fit_what_is_farther_are_refused(
         with pytest.raises(CorsConfigError) as caught:
             last()
         assert codes(caught) == [f"override-of-{form}"]
+
+
+@pytest.mark.parametrize("kind", [list, set, iter])
+async def test_a_list_that_is_changed_later_changes_nothing(aiohttp_client: Any, kind: Any) -> None:
+    origins = [APP]
+    given = kind(origins)
+    app = web.Application()
+    route = app.router.add_get("/", ok)
+    cors = setup(app, CorsOptions(allow_origins=[ADMIN]))
+    cors.override(route, allow_origins=given)
+    if kind is not iter:
+        given.clear()
+    origins[:] = ["nonsense"]
+    client = await aiohttp_client(app)
+    for _ in range(2):
+        response = await client.get("/", headers={"Origin": APP})
+        assert cors_headers(response) == {"Access-Control-Allow-Origin": APP, "Vary": "Origin"}
+        cors.reconfigure(CorsOptions(allow_origins=[ADMIN]))

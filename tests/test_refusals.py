@@ -73,6 +73,7 @@ def test_no_name_is_offered_where_standards_differ(host: str) -> None:
         pytest.param("city.kawasaki.jp", False, id="the-exception-is-somebodys"),
         pytest.param("www.city.kawasaki.jp", False, id="below-the-exception-too"),
         pytest.param("a.foo.kawasaki.jp", False, id="a-registered-name"),
+        pytest.param("mythic-beasts.com", False, id="a-name-with-a-suffix-below-it"),
         pytest.param("compute.amazonaws.com", True, id="a-parent-without-a-rule-of-its-own"),
         pytest.param("a.compute.amazonaws.com", True, id="a-suffix-below-that"),
         pytest.param("b.a.compute.amazonaws.com", False, id="a-registered-name-below-that"),
