@@ -6,10 +6,13 @@ them: https://url.spec.whatwg.org/#host-serializing.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import itertools
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, cast, overload
 
 from aiohttp_cors_plugin.errors import Problem
 
@@ -257,64 +260,142 @@ def is_pattern_problem(value: object, option: str) -> Problem | None:
     return Problem(slug, option, value, reason, _FIXES.get(slug) or _fix(value))
 
 
-class OriginList(tuple[Any, ...]):
+# Elements in a piece of a long list. No single step of the interpreter works on more than a piece,
+# so that a list of a million, made or dropped in one thread, does not hold up an event loop in
+# another: growing one large set, or freeing it, takes tens of milliseconds.
+_PIECE: Final = 1024
+
+
+class _Table:
+    """A dictionary in pieces."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, expected: int) -> None:
+        self.pieces: list[dict[str, Any]] = [{} for _ in range(expected // _PIECE + 1)]
+
+    def piece(self, key: str) -> dict[str, Any]:
+        return self.pieces[hash(key) % len(self.pieces)]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.pieces[hash(key) % len(self.pieces)]
+
+
+class OriginList(Sequence[Any]):
     """The patterns of `allow_origins`, valid, in the order given, with their matcher.
 
-    Equal to the plain tuple of them. Given where origins are expected, it is not read again.
+    Equal to a tuple of them. Given where origins are expected, it is not read again.
     """
 
-    _exact: set[str]
-    _any_port: set[str]
-    _below: set[str]
-    _partial: dict[str, list[tuple[str, str]]]
-    _regexes: tuple[Callable[[str], re.Match[str] | None], ...]
-    _has_patterns: bool
-    _hash: int
+    __slots__ = (
+        "_any_port",
+        "_below",
+        "_exact",
+        "_has_patterns",
+        "_hash",
+        "_length",
+        "_partial",
+        "_pieces",
+        "_regexes",
+    )
 
-    def __new__(cls, patterns: Iterable[str | re.Pattern[str]]) -> OriginList:
-        """Compile valid patterns; `read_origins` is what checks them."""
-        # Comprehensions and loops, no built-in that runs through a list in one go: while a long
-        # list is read in a thread of its own, the event loop gets its turns.
-        unique = {pattern: None for pattern in patterns}  # noqa: C420
-        self = super().__new__(cls, (pattern for pattern in unique))
-        exact: set[str] = set()
-        any_port: set[str] = set()
-        below: set[str] = set()
-        partial: dict[str, list[tuple[str, str]]] = {}
-        for text in self:
-            if not isinstance(text, str):
-                continue
-            if plain := _PLAIN.fullmatch(text):
-                scheme, wildcard, host = plain.groups()
-                if wildcard:
-                    below.add(scheme + host)
-                else:
-                    exact.add(text)
-                continue
+    def __init__(self, patterns: Iterable[str | re.Pattern[str]], expected: int = 0) -> None:
+        """Compile valid patterns, about `expected` of them; `read_origins` is what checks them."""
+        self._exact = _Table(expected)
+        self._below = _Table(expected)
+        self._any_port = _Table(expected)
+        self._partial = _Table(expected)
+        self._pieces: list[list[Any]] = []
+        self._length = 0
+        regexes: dict[re.Pattern[str], None] = {}
+        for pattern in patterns:
+            if isinstance(pattern, str):
+                is_new = self._add(pattern)
+            else:
+                is_new = pattern not in regexes
+                regexes[pattern] = None
+            if is_new:
+                if self._length % _PIECE == 0:
+                    self._pieces.append([])
+                self._pieces[-1].append(pattern)
+                self._length += 1
+        self._regexes = tuple(pattern.fullmatch for pattern in regexes)
+        self._has_patterns = bool(regexes) or any(
+            piece
+            for table in (self._any_port, self._below, self._partial)
+            for piece in table.pieces
+        )
+        # That of the tuple, for a list of one piece.
+        hashes = [hash(tuple(piece)) for piece in self._pieces]
+        self._hash = hashes[0] if len(hashes) == 1 else hash(tuple(hashes))
+
+    def _add(self, text: str) -> bool:
+        """Enter a pattern; false where it was there."""
+        label, key, table = None, text, self._exact
+        if plain := _PLAIN.fullmatch(text):
+            if plain[2]:
+                key, table = plain[1] + plain[3], self._below
+        else:
             pattern = parse_pattern(text)
             assert isinstance(pattern, Pattern), text
-            if pattern.label == ("", ""):
-                below.add(pattern.end)
-            elif pattern.label is not None:
-                partial.setdefault(pattern.end, []).append(pattern.label)
+            label = pattern.label
+            if label == ("", ""):
+                key, table, label = pattern.end, self._below, None
+            elif label is not None:
+                key, table = pattern.end, self._partial
             elif pattern.port == "*":
-                any_port.add(pattern.end)
-            else:
-                exact.add(text)
-        self._exact, self._any_port, self._below, self._partial = exact, any_port, below, partial
-        self._regexes = tuple(p.fullmatch for p in self if isinstance(p, re.Pattern))
-        self._has_patterns = bool(any_port or below or partial or self._regexes)
-        self._hash = tuple.__hash__(self)
-        return self
+                key, table = pattern.end, self._any_port
+        piece = table.piece(key)
+        if label is None:
+            is_new = key not in piece
+            piece[key] = True
+            return is_new
+        labels = piece.setdefault(key, [])
+        if label in labels:
+            return False
+        labels.append(label)
+        return True
+
+    def __del__(self) -> None:
+        if self._length > _PIECE * 16:
+            tables = (self._exact, self._below, self._any_port, self._partial)
+            pieces: list[Any] = [*self._pieces, *(p for table in tables for p in table.pieces)]
+            self._pieces.clear()
+            for table in tables:
+                table.pieces.clear()
+            # Python may be about to end: then nobody waits.
+            with contextlib.suppress(RuntimeError):
+                threading.Thread(target=_let_go, args=(pieces,), daemon=True).start()
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Any, ...]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return tuple(self)[index]
+        piece, place = divmod(range(self._length)[index], _PIECE)
+        return self._pieces[piece][place]
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.chain.from_iterable(self._pieces)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, OriginList):
+            return self._hash == other._hash and self._pieces == other._pieces
+        return tuple(self) == other if isinstance(other, tuple) else NotImplemented
 
     def __hash__(self) -> int:
         return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return OriginList, (tuple(self),)
+        return OriginList, (tuple(self), self._length)
 
     def __repr__(self) -> str:
-        shown = ", ".join(map(repr, self[:5]))
+        shown = ", ".join(map(repr, itertools.islice(self, 5)))
         return f"({shown}, ... {len(self)} in all)" if len(self) > 5 else f"({shown},)"
 
     def matches(self, origin: str) -> bool:
@@ -338,34 +419,36 @@ class OriginList(tuple[Any, ...]):
             return True
         if not host.startswith("[") and not (scheme in DEFAULT_PORTS and _ends_in_number(host)):
             label, _, base = host.partition(".")
-            if self._partial and any(
+            if any(
                 label.startswith(before)
                 and label.endswith(after)
                 and len(label) > len(before) + len(after)
                 for end in port_ends
-                for before, after in self._partial.get(start + base + end, ())
+                for before, after in self._partial.piece(start + base + end).get(
+                    start + base + end, ()
+                )
             ):
                 return True
-            while self._below and base:
+            while base:
                 if any(start + base + end in self._below for end in port_ends):
                     return True
                 base = base.partition(".")[2]
         return any(fullmatch(origin) is not None for fullmatch in self._regexes)
 
 
-def read_origins(values: Iterable[object], option: str) -> tuple[OriginList | None, list[Problem]]:
+def _let_go(pieces: list[Any]) -> None:
+    while pieces:
+        pieces.pop()
+
+
+def read_origins(values: Sequence[object], option: str) -> tuple[OriginList | None, list[Problem]]:
     """The list of origins, or all that is wrong with it."""
-    if isinstance(values, OriginList):
-        return values, []
-    given: list[Any] = []
     problems = []
-    ordered = sorted(values, key=str) if isinstance(values, set | frozenset) else values
-    for index, value in enumerate(ordered):
-        given.append(value)
+    for index, value in enumerate(values):
         if isinstance(value, str) and len(value) <= 253 and _PLAIN.fullmatch(value):
             continue
         if problem := is_pattern_problem(value, f"{option}[{index}]"):
             problems.append(problem)
     if problems:
         return None, problems
-    return OriginList(given), []
+    return OriginList(cast("Sequence[str | re.Pattern[str]]", values), len(values)), []

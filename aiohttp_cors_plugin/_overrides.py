@@ -122,7 +122,9 @@ def freeze(changes: Mapping[str, object]) -> dict[str, object]:
 
 
 def _frozen(value: object) -> object:
-    if isinstance(value, str | bytes | Mapping | tuple | frozenset) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Mapping | tuple | frozenset) or not isinstance(
+        value, Iterable
+    ):
         return value
     return frozenset(value) if isinstance(value, set) else tuple(value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import heapq
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -231,9 +232,7 @@ def _read_origins(value: object, option: str) -> _Read:
             return value, [_no_origins(option, value)]
         if any(item == "*" for item in items if isinstance(item, str)):
             return value, [_wildcard_beside(option, value)]
-        given: Iterable[object] = value if isinstance(value, set | frozenset) else items
-        origins, problems = read_origins(given, option)
-        return origins, problems
+        return read_origins(items, option)
     return value, []
 
 
@@ -257,8 +256,10 @@ def _read_list(value: object, option: str, example: str) -> tuple[list[Any], lis
         return [], [Problem("not-a-list", option, value, "is no list", f"write {example}")]
     # A comprehension, so that a long list read in a thread leaves the event loop its turns.
     items = [item for item in value]  # noqa: C416
-    if isinstance(value, set | frozenset) and all(isinstance(item, str) for item in items):
-        items.sort()
+    if isinstance(value, set | frozenset):
+        # In an order that does not change from run to run; a long one in steps, for the same.
+        steps = [sorted(items[i : i + 1000], key=str) for i in range(0, len(items), 1000)]
+        items = [item for item in heapq.merge(*steps, key=str)]  # noqa: C416
     return items, []
 
 
