@@ -13,20 +13,23 @@ what a browser would show to a script: the answer with the headers that the scri
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json as jsonlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from aiohttp import (
+    ClientConnectionError,
     ClientError,
     ClientRequest,
+    ClientResponse,
     ClientSession,
     ClientWebSocketResponse,
     DummyCookieJar,
     FormData,
-    WSServerHandshakeError,
+    TraceConfig,
     hdrs,
 )
 from aiohttp.test_utils import TestClient
@@ -67,8 +70,7 @@ class Exchange(NamedTuple):
     """A request that a page sent, and what came back.
 
     `status` is 0 where nothing came back. `headers` are those that a browser decides on, `Cookie`
-    among them; what aiohttp's client adds (`Host`, `User-Agent`) is left out. Those of an accepted
-    WebSocket handshake are empty, as aiohttp does not show them.
+    among them; what aiohttp's client adds (`Host`, `User-Agent`) is left out.
     """
 
     method: str
@@ -362,31 +364,64 @@ class Page:
         headers = ((hdrs.ORIGIN, self.origin),)
         sent = Sent(hdrs.METH_GET, target, headers, False, credentials=True, is_preflight=False)
         wire, lines = self._wire(sent)
-        host = self._host()
+        socket: Any = None
+        failure: Exception | None = None
+        with self._watched() as answers:
+            try:
+                # The client's own call, as the client then closes what a test leaves open.
+                socket = await self._client.ws_connect(
+                    wire.raw_path_qs, headers=[*lines.items(), *self._host()], protocols=protocols
+                )
+            except (ClientError, asyncio.TimeoutError) as error:
+                failure = error
+        status, received = 0, _proxy(())
+        for answer in answers:
+            status, received = answer.status, answer.headers
+        exchange = Exchange(sent.method, target, _proxy(lines.items()), False, status, received)
+        self.requests.append(exchange)
+        if failure is None:
+            return socket
+        reason, explanation = "no-answer", repr(failure)
+        words = "Connection closed before receiving a handshake response"
+        if status:
+            reason, explanation = "handshake-refused", ""
+            words = f"Error during WebSocket handshake: Unexpected response code: {status}"
+        if status == 403 and self.origin != self._own_origin():
+            explained = await self._explain(sent, credentials=False)
+            if explained is not None and explained[0].startswith(_OF_ORIGINS):
+                reason, explanation = explained
+        message = f"WebSocket connection to '{target.replace('http', 'ws', 1)}' failed: {words}"
+        raise FetchError(message, reason, explanation, (exchange,)) from failure
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[list[ClientResponse]]:
+        """The answers to what this task asks of the client's session.
+
+        Redirects fail, as browsers follow none of a handshake:
+        https://websockets.spec.whatwg.org/#concept-websocket-establish
+        """
+        task, answers = asyncio.current_task(), list[ClientResponse]()
+
+        async def note(_session: object, _context: object, params: Any) -> None:
+            if asyncio.current_task() is task:
+                answers.append(params.response)
+
+        async def refuse(session: object, context: object, params: Any) -> None:
+            await note(session, context, params)
+            if params.response in answers:
+                params.response.close()
+                raise ClientConnectionError("a redirect, which browsers do not follow here")
+
+        trace = TraceConfig()
+        trace.on_request_end.append(note)
+        trace.on_request_redirect.append(refuse)
+        trace.freeze()
+        traces = self._client.session.trace_configs
+        traces.append(trace)
         try:
-            # The client's own call, as the client then closes what a test leaves open.
-            socket = await self._client.ws_connect(
-                wire.raw_path_qs, headers=[*lines.items(), *host], protocols=protocols
-            )
-        except ClientError as error:
-            status, received = 0, _proxy(())
-            reason, explanation, words = "no-answer", repr(error), "no answer"
-            if isinstance(error, WSServerHandshakeError):
-                status, received = error.status, _proxy((error.headers or {}).items())
-                reason, explanation = "handshake-refused", ""
-                words = f"Error during handshake: Unexpected response code: {status}"
-            if status == 403 and self.origin != self._own_origin():
-                explained = await self._explain(sent, credentials=False)
-                if explained is not None and explained[0].startswith(_OF_ORIGINS):
-                    reason, explanation = explained
-            exchange = Exchange(sent.method, target, _proxy(lines.items()), False, status, received)
-            self.requests.append(exchange)
-            message = f"WebSocket connection to '{target.replace('http', 'ws', 1)}' failed: {words}"
-            raise FetchError(message, reason, explanation, (exchange,)) from error
-        self.requests.append(
-            Exchange(sent.method, target, _proxy(lines.items()), False, 101, _proxy(()))
-        )
-        return socket
+            yield answers
+        finally:
+            traces.remove(trace)
 
     def _own_origin(self) -> str:
         """The origin of the server under test, as the page sees it."""
