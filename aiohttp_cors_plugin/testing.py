@@ -364,7 +364,7 @@ class Page:
         headers = ((hdrs.ORIGIN, self.origin),)
         sent = Sent(hdrs.METH_GET, target, headers, False, credentials=True, is_preflight=False)
         wire, lines = self._wire(sent)
-        socket: Any = None
+        socket: ClientWebSocketResponse[Any] | None = None
         failure: Exception | None = None
         with self._watched() as answers:
             try:
@@ -379,7 +379,7 @@ class Page:
             status, received = answer.status, answer.headers
         exchange = Exchange(sent.method, target, _proxy(lines.items()), False, status, received)
         self.requests.append(exchange)
-        if failure is None:
+        if socket is not None:
             return socket
         reason, explanation = "no-answer", repr(failure)
         words = "Connection closed before receiving a handshake response"
@@ -464,7 +464,7 @@ class Page:
             connector=client.connector,
             connector_owner=False,
             cookie_jar=DummyCookieJar(),
-            request_class=_Request,
+            request_class=_request_class(sent.method),
             timeout=client.timeout,
         )
         async with session:
@@ -514,12 +514,15 @@ class Page:
         return None if explanation.reason is None else (explanation.reason, explanation.message)
 
 
-class _Request(ClientRequest):
-    """Sends the method as it is: aiohttp makes `PATCH` of `patch`, and browsers do not."""
+def _request_class(method: str) -> type[ClientRequest]:
+    """What sends the method as it is: aiohttp makes `PATCH` of `patch`, and browsers do not."""
 
-    def __init__(self, method: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(method, *args, **kwargs)
-        self.method = method
+    class Request(ClientRequest):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.method = method
+
+    return Request
 
 
 class _Buffer:

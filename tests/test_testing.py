@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import unittest
 from typing import Any, NamedTuple
 
@@ -10,8 +11,8 @@ import pytest
 from aiohttp import ClientConnectionError, CookieJar, FormData, web
 from aiohttp.test_utils import AioHTTPTestCase, RawTestServer, TestClient, TestServer
 
-from aiohttp_cors_plugin import CORS, CorsOptions, override, setup
-from aiohttp_cors_plugin.testing import Exchange, FetchError, Page, Response
+from aiohttp_cors_plugin import CorsOptions, override, setup
+from aiohttp_cors_plugin.testing import FetchError, Page
 from tests.app import ADMIN, APP, EVIL, make_app
 
 LISTED = CorsOptions(
@@ -306,7 +307,11 @@ REFUSED = [
         {"url": "/moved?to=/none", "headers": {"X-Tenant": "a"}},
         Refused(
             "no-policy",
-            ["OPTIONS moved?to=/none 204 first", "GET moved?to=/none 307", "OPTIONS none 405 first"],
+            [
+                "OPTIONS moved?to=/none 204 first",
+                "GET moved?to=/none 307",
+                "OPTIONS none 405 first",
+            ],
         ),
         id="the end of a redirect",
     ),
@@ -347,3 +352,487 @@ async def test_what_is_refused(
     assert (error.reason, sent(error.requests)) == (refused.reason, expected)
     assert page.requests == [*error.requests]
     assert isinstance(error.__cause__, ClientConnectionError) is (refused.reason == "no-answer")
+
+
+async def test_a_refused_answer_was_made_all_the_same(aiohttp_client: Any) -> None:
+    made: list[str] = []
+
+    async def make(request: web.Request) -> web.Response:
+        made.append(request.headers["Origin"])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/things", make)
+    setup(app, LISTED)
+    with pytest.raises(FetchError, match="origin-not-listed"):
+        await (await page_on(aiohttp_client, app, EVIL)).fetch("/things", method="POST", data="x")
+    assert made == [EVIL]
+
+
+async def test_an_error_reads_well(aiohttp_client: Any) -> None:
+    page = await page_on(aiohttp_client, application(), server="http://api.example.com")
+    with pytest.raises(FetchError) as caught:
+        await page.fetch("/echo", headers={"X-Trace": "1"})
+    assert str(caught.value).splitlines() == [
+        f"Access to fetch at 'http://api.example.com/echo' from origin '{APP}' has been blocked by"
+        " CORS policy: Response to preflight request doesn't pass access control check: No"
+        " 'Access-Control-Allow-Origin' header is present on the requested resource.",
+        "allow_headers does not list a request header: 'x-trace'; allow_headers=('X-Tenant',);"
+        " add 'x-trace' to allow_headers [header-not-allowed]",
+        "OPTIONS http://api.example.com/echo [Access-Control-Request-Method: GET;"
+        f" Access-Control-Request-Headers: x-trace; Origin: {APP}] -> 403 [Vary: Origin]",
+    ]
+    assert repr(caught.value.requests[0]).startswith("<OPTIONS http://api.example.com/echo [")
+
+
+@pytest.mark.parametrize(
+    ("url", "lines"),
+    [
+        (
+            "/drop",
+            [r"ServerDisconnectedError\(.*\) \[no-answer\]", r"GET \S+/drop \[.*\] -> no an"],
+        ),
+        ("data:,x", [r"\[url-scheme\]"]),
+    ],
+)
+async def test_an_error_without_cors_too(aiohttp_client: Any, url: str, lines: list[str]) -> None:
+    page = await page_on(aiohttp_client, application())
+    with pytest.raises(FetchError, match="\n".join(lines)):
+        await page.fetch(url)
+
+
+# --- Preflights remembered ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "later", "preflights"),
+    [
+        pytest.param({}, 599, 1, id="for as long as max_age says"),
+        pytest.param({}, 600, 2, id="and no longer"),
+        pytest.param({"cache": False}, 0, 2, id="not at all"),
+    ],
+)
+async def test_preflights_are_remembered(
+    aiohttp_client: Any, settings: dict[str, Any], later: int, preflights: int
+) -> None:
+    now = [0.0]
+    page = await page_on(aiohttp_client, application(), clock=lambda: now[0], **settings)
+    await page.fetch("/echo", method="PUT")
+    now[0] += later
+    await page.fetch("/echo", method="PUT")
+    assert [one.is_preflight for one in page.requests].count(True) == preflights
+    assert [one.method for one in page.requests].count("PUT") == 2
+
+
+@pytest.mark.parametrize(
+    ("second", "preflights"),
+    [
+        pytest.param({"method": "DELETE", "json": {}}, 1, id="for every method of the path"),
+        pytest.param({"headers": {"X-Tenant": "a"}}, 1, id="and every header"),
+        pytest.param({"url": "/any", "method": "PUT"}, 2, id="not for another path"),
+        pytest.param({"method": "PUT", "credentials": "include"}, 2, id="nor with credentials"),
+    ],
+)
+async def test_one_preflight_speaks(
+    aiohttp_client: Any, second: dict[str, Any], preflights: int
+) -> None:
+    page = await page_on(aiohttp_client, application())
+    await page.fetch("/echo", method="PUT")
+    await page.fetch(**{"url": "/echo"} | second)
+    assert [one.is_preflight for one in page.requests].count(True) == preflights
+
+
+async def test_pages_remember_apart(aiohttp_client: Any) -> None:
+    client = await aiohttp_client(application())
+    for page in (Page(client, APP), Page(client, APP)):
+        response = await page.fetch("/echo", method="PUT")
+        assert sent(response.requests) == ["OPTIONS echo 204 first", "PUT echo 200"]
+
+
+# --- Cookies ------------------------------------------------------------------------------------
+
+BOTH = 'session="s 1"; plain=p'
+
+
+@pytest.mark.parametrize(
+    ("origin", "stores", "sends", "cookie"),
+    [
+        pytest.param(APP, "include", "include", BOTH, id="include"),
+        pytest.param(APP, "same-origin", "include", None, id="not stored for another origin"),
+        pytest.param(APP, "omit", "include", None, id="not stored with omit"),
+        pytest.param(APP, "include", "same-origin", None, id="not sent to another origin"),
+        pytest.param(APP, "include", "omit", None, id="not sent with omit"),
+        pytest.param("own", "same-origin", "same-origin", BOTH, id="the page's own origin"),
+        pytest.param("own", "same-origin", "omit", None, id="omit on the page's own origin"),
+    ],
+)
+async def test_cookies(
+    aiohttp_client: Any, origin: str, stores: Any, sends: Any, cookie: str | None
+) -> None:
+    server = "https://api.example.com"
+    app = application()
+    page = await page_on(aiohttp_client, app, server if origin == "own" else origin, server=server)
+    await page.fetch("/login", credentials=stores)
+    response = await page.fetch("/echo", method="PUT", credentials=sends)
+    assert await response.json() == {
+        "type": None,
+        "cookie": cookie,
+        "host": "api.example.com",
+        "body": "",
+    }
+    # A preflight carries none, whatever follows.
+    assert [one.headers.get("Cookie") for one in response.requests if one.is_preflight] in (
+        [],
+        [None],
+    )
+    assert response.requests[-1].headers.get("Cookie") == cookie
+    assert "set-cookie" not in response.headers
+
+
+async def test_cookies_are_those_of_the_client(aiohttp_client: Any) -> None:
+    client = await aiohttp_client(application(), headers={"X-Of-Client": "1"})
+    await client.get("/login")
+    page = Page(client, APP)
+    response = await page.fetch("/echo", credentials="include")
+    assert (await response.json())["cookie"] == BOTH
+    await page.fetch("/logout", credentials="include")
+    assert {one.key for one in client.session.cookie_jar} == {"plain"}
+    # The client's own headers are not the page's: X-Of-Client would have been refused.
+    assert (await page.fetch("/echo", method="PUT")).ok
+
+
+async def test_a_redirect_stores_its_cookie_on_the_way(aiohttp_client: Any) -> None:
+    page = await page_on(aiohttp_client, application())
+    response = await page.fetch("/redirect", credentials="include")
+    assert (response.status, response.redirected, response.url.endswith("/plain")) == (
+        200,
+        True,
+        True,
+    )
+    assert [one.headers.get("Cookie") for one in response.requests] == [None, "kept=yes"]
+
+
+# --- WebSockets ---------------------------------------------------------------------------------
+
+GUARDED = CorsOptions(allow_origins=[APP], guard_websockets=True)
+
+
+@pytest.mark.parametrize(
+    ("origin", "options", "url"),
+    [
+        pytest.param(APP, GUARDED, "/socket", id="an origin that is listed"),
+        pytest.param(EVIL, LISTED, "/socket", id="any origin where there is no guard"),
+        pytest.param("null", "no plugin", "ws://api.example.com/socket", id="a whole URL"),
+        pytest.param("http://api.example.com", GUARDED, "/socket", id="the server's own"),
+    ],
+)
+async def test_a_socket_opens(aiohttp_client: Any, origin: str, options: Any, url: str) -> None:
+    page = await page_on(
+        aiohttp_client, application(options), origin, server="http://api.example.com"
+    )
+    await page.fetch("/login", credentials="include", mode="no-cors")
+    socket = await page.ws_connect(url)
+    assert await socket.receive_str() == "hello"
+    handshake = page.requests[-1]
+    assert dict(handshake.headers) == {"Origin": origin, "Cookie": BOTH}
+    assert (handshake.url, handshake.status) == ("http://api.example.com/socket", 101)
+    assert handshake.response_headers["Upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize(
+    ("origin", "url", "reason", "status", "words"),
+    [
+        pytest.param(EVIL, "/socket", "origin-not-listed", 403, "code: 403", id="by the guard"),
+        pytest.param(APP, "/forbidden", "handshake-refused", 403, "code: 403", id="by a handler"),
+        pytest.param(
+            "own", "/forbidden", "handshake-refused", 403, "code: 403", id="for its own page"
+        ),
+        pytest.param(APP, "/nothing", "handshake-refused", 404, "code: 404", id="by a 404"),
+        pytest.param(
+            APP, "/moved?to=/socket", "handshake-refused", 307, "code: 307", id="by a redirect"
+        ),
+        pytest.param(APP, "/drop", "no-answer", 0, "closed before", id="by nobody"),
+    ],
+)
+async def test_a_socket_is_refused(
+    aiohttp_client: Any, origin: str, url: str, reason: str, status: int, words: str
+) -> None:
+    async def forbid(_request: web.Request) -> web.Response:
+        raise web.HTTPForbidden
+
+    app = application(GUARDED)
+    app.router.add_get("/forbidden", forbid)
+    client = await aiohttp_client(app)
+    own = str(client.make_url("/").origin())
+    page = Page(client, own if origin == "own" else origin)
+    with pytest.raises(FetchError) as caught:
+        await page.ws_connect(url)
+    assert caught.value.reason == reason
+    assert [one.status for one in caught.value.requests] == [status]
+    assert page.requests == [*caught.value.requests]
+    assert caught.value.message.startswith(f"WebSocket connection to 'ws{own[4:]}{url}' failed: ")
+    assert words in caught.value.message
+    assert (f"[{reason}]" in caught.value.explanation) is (reason == "origin-not-listed")
+
+
+async def test_the_redirects_of_others_are_followed_meanwhile(aiohttp_client: Any) -> None:
+    client = await aiohttp_client(application())
+    page = Page(client, APP)
+    socket, response = await asyncio.gather(page.ws_connect("/socket"), client.get("/redirect"))
+    assert (await socket.receive_str(), response.status) == ("hello", 200)
+    assert client.session.trace_configs == []
+    assert [one.status for one in page.requests] == [101]
+
+
+# --- Servers ------------------------------------------------------------------------------------
+
+
+async def test_a_sub_application_with_a_setup_of_its_own_says_why(aiohttp_client: Any) -> None:
+    app, inner = web.Application(), web.Application()
+    inner.router.add_put("/things", echo)
+    setup(inner, LISTED)
+    app.add_subapp("/inner", inner)
+    page = await page_on(aiohttp_client, app, EVIL)
+    with pytest.raises(FetchError, match="origin-not-listed"):
+        await page.fetch("/inner/things", method="PUT")
+    with pytest.raises(FetchError, match="allow-origin-missing"):
+        await page.fetch("/nothing")
+
+
+async def test_a_server_that_is_no_application(aiohttp_client: Any) -> None:
+    async def answer(request: web.BaseRequest) -> web.Response:
+        allowed = {"Access-Control-Allow-Origin": APP, "Access-Control-Allow-Methods": "*"}
+        return web.Response(headers=allowed if request.path == "/open" else {})
+
+    page = Page(await aiohttp_client(RawTestServer(answer)), APP)
+    assert (await page.fetch("/open", method="PUT")).ok
+    with pytest.raises(FetchError, match="allow-origin-missing"):
+        await page.fetch("/closed", method="PUT")
+
+
+async def test_a_method_goes_out_as_browsers_send_it(aiohttp_client: Any) -> None:
+    """aiohttp's client would make PATCH of it, which this application serves."""
+
+    async def allow(_request: web.Request) -> web.Response:
+        return web.Response(
+            headers={"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "patch"}
+        )
+
+    app = web.Application()
+    app.router.add_patch("/things", allow)
+    app.router.add_options("/things", allow)
+    with pytest.raises(FetchError, match="allow-origin-missing") as caught:
+        await (await page_on(aiohttp_client, app)).fetch("/things", method="patch")
+    assert sent(caught.value.requests) == ["OPTIONS things 200 first", "patch things 400"]
+
+
+async def test_a_resource_that_fails_leaves_the_browsers_reason(aiohttp_client: Any) -> None:
+    """The router cannot be asked, so the plugin knows nothing either."""
+
+    class Broken(web.PlainResource):
+        async def resolve(self, request: web.Request) -> Any:
+            if not isinstance(request.task, asyncio.Task):
+                raise OSError("not for questions")
+            return await super().resolve(request)
+
+    app = web.Application()
+    resource = Broken("/things")
+    resource.add_route("GET", echo)
+    app.router.register_resource(resource)
+    setup(app, LISTED)
+    with pytest.raises(FetchError, match="allow-origin-missing"):
+        await (await page_on(aiohttp_client, app, EVIL)).fetch("/things")
+
+
+async def test_another_answer_than_the_plugins_leaves_the_browsers_reason(
+    aiohttp_client: Any,
+) -> None:
+    async def strip(_request: web.Request, response: web.StreamResponse) -> None:
+        del response.headers["Access-Control-Allow-Origin"]
+
+    app = application()
+    app.on_response_prepare.append(strip)
+    with pytest.raises(FetchError, match=r"^.*\n\[allow-origin-missing\]\n"):
+        await (await page_on(aiohttp_client, app)).fetch("/echo")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("/away", "GET https://elsewhere.example/thing does not go to the server under test, http"),
+        ("https://elsewhere.example/thing", "elsewhere.example/thing does not go to the server"),
+        ("//elsewhere.example", "GET http://elsewhere.example/ does not go to the server under"),
+    ],
+)
+async def test_another_server_is_out_of_reach(aiohttp_client: Any, url: str, problem: str) -> None:
+    page = await page_on(aiohttp_client, application())
+    with pytest.raises(RuntimeError, match=problem):
+        await page.fetch(url)
+    with pytest.raises(RuntimeError, match="not go to the server under test"):
+        await page.ws_connect("ws://elsewhere.example")
+    assert sent(page.requests) == (["GET away 302"] if url == "/away" else [])
+
+
+# --- Wrong use ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"origin": "https://app.example.com/"}, "origin='https://app.example.com/' is no origin"),
+        ({"origin": "app.example.com"}, "origin='app.example.com' is no origin; write what"),
+        ({"server": "null"}, "server='null' is no origin"),
+        ({"credentials": "included"}, "credentials='included': fetch.. has 'omit', 'same-origin'"),
+        ({"mode": "navigate"}, "mode='navigate': fetch"),
+        ({"redirect": True}, "redirect=True: fetch.. has 'follow', 'error', 'manual'"),
+        ({"json": {}, "data": "x"}, "one body"),
+    ],
+)
+async def test_what_fetch_does_not_have(
+    aiohttp_client: Any, arguments: dict[str, Any], problem: str
+) -> None:
+    client = await aiohttp_client(application())
+    settings = {name: arguments.pop(name) for name in ("origin", "server") if name in arguments}
+    with pytest.raises(ValueError, match=problem):
+        await Page(client, **{"origin": APP} | settings).fetch("/echo", **arguments)
+
+
+def test_a_page_needs_a_test_client() -> None:
+    wrong: Any = web.Application()
+    with pytest.raises(TypeError, match="Page takes aiohttp's TestClient, not <Application"):
+        Page(wrong, APP)
+
+
+# --- unittest -----------------------------------------------------------------------------------
+
+
+class WithAiohttp(AioHTTPTestCase):
+    """Not collected here: run by the test below, as `python -m unittest` would."""
+
+    __test__ = False
+
+    async def get_application(self) -> web.Application:
+        return application()
+
+    async def test_a_page(self) -> None:
+        page = Page(self.client, APP)
+        response = await page.fetch("/echo", method="PUT", json={"a": 1})
+        assert (await response.json())["body"] == '{"a": 1}'
+        with pytest.raises(FetchError, match="origin-not-listed"):
+            await Page(self.client, ADMIN).fetch("/echo", method="PUT")
+        await page.ws_connect("/socket")
+
+
+class WithoutAiohttp(unittest.IsolatedAsyncioTestCase):
+    __test__ = False
+
+    async def test_a_page(self) -> None:
+        async with TestClient(
+            TestServer(application()), cookie_jar=CookieJar(unsafe=True)
+        ) as client:
+            response = await Page(client, APP).fetch("/login", credentials="include")
+            assert response.ok
+            assert len(client.session.cookie_jar) == 2
+
+
+@pytest.mark.parametrize("case", [WithAiohttp, WithoutAiohttp])
+def test_unittest(case: type[unittest.TestCase]) -> None:
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    assert (result.testsRun, result.errors, result.failures) == (1, [], [])
+
+
+# --- Chromium -----------------------------------------------------------------------------------
+
+# What `fetch()` is given in both; a body of text or a form in JavaScript and in Python.
+CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
+    ("/echo", {}, "", {}),
+    ("/echo", {"method": "PUT", "headers": {"X-Tenant": "a", "Sec-X": "b"}}, "", {}),
+    ("/echo", {"method": "POST"}, '"text"', {"data": "text"}),
+    ("/echo", {"method": "POST"}, "new Uint8Array([98])", {"data": b"b"}),
+    ("/echo", {"method": "POST"}, 'new URLSearchParams({a: "1 2"})', {"data": {"a": "1 2"}}),
+    ("/echo", {"method": "PATCH", "headers": {"Content-Type": "a/b"}}, '"x"', {"data": "x"}),
+    ("/echo", {"headers": {"X-Trace": "1"}}, "", {}),
+    ("/login", {"credentials": "same-origin"}, "", {}),
+    ("/echo", {"credentials": "include"}, "", {}),
+    ("/login", {"credentials": "include"}, "", {}),
+    ("/echo", {"credentials": "include", "method": "PUT"}, "", {}),
+    ("/echo", {"credentials": "omit"}, "", {}),
+    ("/redirect", {"credentials": "include"}, "", {}),
+    ("/redirect", {"redirect": "manual"}, "", {}),
+    ("/redirect", {"redirect": "error"}, "", {}),
+    ("/none", {"method": "PUT"}, "", {}),
+    ("/echo", {"mode": "no-cors", "credentials": "include"}, "", {}),
+    ("/nothing", {}, "", {}),
+    ("/plain", {"method": "patch"}, "", {}),
+]
+FETCH = """async ([url, init, body]) => {
+  if (body) init.body = eval(body);
+  try {
+    const r = await fetch(url, init);
+    return [r.type, r.status, r.url, r.redirected, [...r.headers.keys()], await r.text()];
+  } catch (error) { return "rejected"; }
+}"""
+
+
+class Arrived(NamedTuple):
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+def watched(arrived: list[Arrived]) -> web.Application:
+    """The application, with what reaches it; and a page, for a page's own origin."""
+
+    async def note(request: web.Request, _response: web.StreamResponse) -> None:
+        names = ("Origin", "Cookie", "Access-Control-Request-Method", "Content-Type")
+        names = (*names, "Access-Control-Request-Headers", "X-Tenant", "Sec-X", "Accept")
+        found = {name: request.headers[name] for name in names if name in request.headers}
+        if "Content-Type" in found:  # a browser's form names its charset too, when it is UTF-8
+            found["Content-Type"] = found["Content-Type"].split(";")[0]
+        if request.path not in ("/page", "/favicon.ico"):
+            arrived.append(Arrived(request.method, request.path, found))
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><title>page</title>", content_type="text/html")
+
+    app = application(
+        CorsOptions(
+            allow_origins=["http://127.0.0.1:*"],
+            allow_headers=["X-Tenant"],
+            expose_headers=["X-Total"],
+            allow_credentials=True,
+        )
+    )
+    app.on_response_prepare.append(note)
+    app.router.add_get("/page", page)
+    return app
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("own", [False, True], ids=["another origin", "its own"])
+async def test_it_is_chromium(chromium: Any, aiohttp_client: Any, own: bool) -> None:
+    """Each call in turn, with the cookies and the preflights that the calls before it left."""
+    arrived: list[Arrived] = []
+    client = await aiohttp_client(watched(arrived))
+    other = await aiohttp_client(watched([]))
+    home = (client if own else other).make_url("/page")
+    page = Page(client, str(home.origin()))
+    context = await chromium.new_context()
+    tab = await context.new_page()
+    await tab.goto(str(home))
+    for path, init, script, body in CALLS:
+        url = str(client.make_url(path))
+        arrived.clear()
+        expected = await tab.evaluate(FETCH, [url, init, script])
+        by_chromium = arrived.copy()
+        arrived.clear()
+        seen: Any = "rejected"
+        with contextlib.suppress(FetchError):
+            response = await page.fetch(url, **init, **body)
+            text, names = await response.text(), [*response.headers]
+            seen = [response.type, response.status, response.url, response.redirected, names, text]
+        if "URLSearchParams" in script:
+            seen[-1] = seen[-1].replace("urlencoded", "urlencoded;charset=UTF-8")
+        assert (seen, arrived) == (expected, by_chromium), (path, init)
+    await context.close()
