@@ -94,7 +94,7 @@ def _shown(headers: CIMultiDictProxy[str]) -> str:
     lines = [
         f"{name}: {value}"
         for name, value in headers.items()
-        if name.startswith("Access-Control-") or name in names
+        if name.title().startswith("Access-Control-") or name.title() in names
     ]
     return f" [{'; '.join(lines)}]" if lines else ""
 
@@ -504,7 +504,7 @@ class Page:
             headers = dict.fromkeys(filter(None, names), "")
         match = await resolve_as(app, request_for(app, method, sent.url, {}), method)
         apps = () if match is None else match.apps
-        cors = next((inner[CORS] for inner in reversed(apps) if CORS in inner), None)
+        cors = next((inner[CORS] for inner in apps if CORS in inner), None)
         if cors is None:
             return None
         origin = get(sent.headers, hdrs.ORIGIN) or ""
