@@ -94,7 +94,7 @@ def _shown(headers: CIMultiDictProxy[str]) -> str:
     lines = [
         f"{name}: {value}"
         for name, value in headers.items()
-        if name.title().startswith("Access-Control-") or name.title() in names
+        if name.startswith("Access-Control-") or name in names
     ]
     return f" [{'; '.join(lines)}]" if lines else ""
 

@@ -618,13 +618,13 @@ async def test_a_server_that_is_no_application(aiohttp_client: Any) -> None:
         allowed = {"Access-Control-Allow-Origin": APP, "Access-Control-Allow-Methods": "*"}
         if request.path == "/open":
             return web.Response(headers=allowed)
-        return web.Response(headers={"access-control-allow-origin": EVIL, "X-Other": "1"})
+        return web.Response(headers={"Access-Control-Allow-Origin": EVIL, "X-Other": "1"})
 
     page = Page(await aiohttp_client(RawTestServer(answer)), APP)
     assert (await page.fetch("/open", method="PUT")).ok
     with pytest.raises(FetchError, match="allow-origin-mismatch") as caught:
         await page.fetch("/closed")
-    assert str(caught.value).endswith(f" -> 200 [access-control-allow-origin: {EVIL}]")
+    assert str(caught.value).endswith(f" -> 200 [Access-Control-Allow-Origin: {EVIL}]")
 
 
 async def test_a_method_goes_out_as_browsers_send_it(aiohttp_client: Any) -> None:
