@@ -325,7 +325,7 @@ REFUSALS: dict[str, tuple[FetchRequest, Sequence[Received | None], str, str]] = 
     "one twice": (GET, [TWICE], "allow-origin-multiple", f"{APP}, {APP}"),
     "two in one": (GET, [answer(200, f"{APP} *")], "allow-origin-multiple", f"{APP} *"),
     "a bare host": (GET, [answer(200, "a.example")], "allow-origin-invalid", "a.example"),
-    "beyond ASCII": (GET, [answer(200, "\xe9\x7f")], "allow-origin-invalid", "\xe9\x7f"),
+    "beyond ASCII": (GET, [answer(200, "\xe9\x7f~")], "allow-origin-invalid", "\xe9\x7f~"),
     "a slash too many": (GET, [answer(200, SLASH)], "allow-origin-mismatch", SLASH),
     "another case": (PUT, [answer(204, APP.upper())], "allow-origin-mismatch", APP.upper()),
     "null": (GET, [answer(200, "null")], "allow-origin-mismatch", "null"),
@@ -435,7 +435,7 @@ WORDS = {
     f" origin '{APP}' has been blocked by CORS policy: {NONE}",
     "one twice": f"{BLOCKED}{ALLOW}contains multiple values '{APP}, {APP}', but only one is"
     f" allowed. {FIX}",
-    "beyond ASCII": f"{BLOCKED}{ALLOW}contains the invalid value '\\u00E9\\u007F'. {FIX}",
+    "beyond ASCII": f"{BLOCKED}{ALLOW}contains the invalid value '\\u00E9\\u007F~'. {FIX}",
     "another case": f"{BLOCKED}{ACCESS}{ALLOW}has a value '{APP.upper()}' that is not equal to the"
     f" supplied origin. {FIX}",
     "the wildcard for credentials": f"{BLOCKED}The value of the 'Access-Control-Allow-Origin'"
