@@ -228,7 +228,7 @@ async def test_two_runners_of_one_application(caplog: pytest.LogCaptureFixture) 
             for port in (first, second, first):
                 assert await answers(f"http://127.0.0.1:{port}") == EXPECTED
         assert await answers(f"http://127.0.0.1:{first}") == EXPECTED
-    assert [r.levelname for r in caplog.records if r.name == "aiohttp_cors_plugin"] == ["INFO"]
+    assert sum("any origin may read every route" in text for text in caplog.messages) == 1
 
 
 def version(distribution: str) -> tuple[int, ...]:
