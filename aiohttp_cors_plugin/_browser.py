@@ -317,7 +317,7 @@ def parse_url(text: str) -> Url | None:
     if (match := _AUTHORITY.fullmatch(absolute[2])) is None:
         return None
     user, host, digits, path, fragment = match.groups(default="")
-    port = int(digits[:6] or DEFAULT_PORTS[scheme])
+    port = int(digits.lstrip("0")[:6] or "0") if digits else DEFAULT_PORTS[scheme]
     if port > 65535:
         return None
     suffix = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
@@ -644,7 +644,7 @@ def location_url(base: Url, headers: Sequence[tuple[str, str]]) -> Url | None:
         location = urljoin(base.href, values[0])
     except ValueError:
         location = ""
-    if "#" not in location and base.fragment:
+    if "#" not in values[0] and base.fragment:
         location += f"#{base.fragment}"
     if (url := parse_url(location)) is None:
         raise _NetworkError("redirect-location-invalid", values[0])

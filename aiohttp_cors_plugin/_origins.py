@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import itertools
+import operator
 import re
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, cast, overload
+from typing import Any, ClassVar, Final, NamedTuple, cast, overload
 
 from aiohttp_cors_plugin.errors import Problem
 
@@ -288,6 +288,7 @@ class OriginList(Sequence[Any]):
     """
 
     __slots__ = (
+        "__weakref__",
         "_any_port",
         "_below",
         "_exact",
@@ -357,15 +358,11 @@ class OriginList(Sequence[Any]):
         return True
 
     def __del__(self) -> None:
-        if self._length > _PIECE * 16:
+        if _Pieces.kept is not None:
             tables = (self._exact, self._below, self._any_port, self._partial)
-            pieces: list[Any] = [*self._pieces, *(p for table in tables for p in table.pieces)]
-            self._pieces.clear()
+            _Pieces.kept += self._pieces
             for table in tables:
-                table.pieces.clear()
-            # Python may be about to end: then nobody waits.
-            with contextlib.suppress(RuntimeError):
-                threading.Thread(target=_let_go, args=(pieces,), daemon=True).start()
+                _Pieces.kept += table.pieces
 
     def __len__(self) -> int:
         return self._length
@@ -384,9 +381,9 @@ class OriginList(Sequence[Any]):
         return itertools.chain.from_iterable(self._pieces)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, OriginList):
-            return self._hash == other._hash and self._pieces == other._pieces
-        return tuple(self) == other if isinstance(other, tuple) else NotImplemented
+        if not isinstance(other, OriginList | tuple):
+            return NotImplemented
+        return len(self) == len(other) and all(map(operator.eq, self, other))
 
     def __hash__(self) -> int:
         return self._hash
@@ -436,9 +433,21 @@ class OriginList(Sequence[Any]):
         return any(fullmatch(origin) is not None for fullmatch in self._regexes)
 
 
-def _let_go(pieces: list[Any]) -> None:
-    while pieces:
-        pieces.pop()
+class _Pieces:
+    """Where the pieces of lists that end go, while somebody wants them."""
+
+    kept: ClassVar[list[Any] | None] = None
+
+
+@contextlib.contextmanager
+def keeping_pieces() -> Iterator[list[Any]]:
+    """The pieces of the lists that nobody holds any longer, to let them go in small steps."""
+    kept: list[Any] = []
+    _Pieces.kept = kept
+    try:
+        yield kept
+    finally:
+        _Pieces.kept = None
 
 
 def read_origins(values: Sequence[object], option: str) -> tuple[OriginList | None, list[Problem]]:

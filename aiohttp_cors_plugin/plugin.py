@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -20,7 +21,7 @@ from aiohttp_cors_plugin._fetch import (
     is_forbidden_request_header,
 )
 from aiohttp_cors_plugin._log import Repeats
-from aiohttp_cors_plugin._origins import parse_origin
+from aiohttp_cors_plugin._origins import keeping_pieces, parse_origin
 from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
 from aiohttp_cors_plugin._policy import Decision, Policy, RequestLike, ResponseLike, origin_of
 from aiohttp_cors_plugin._reasons import in_words, quoted
@@ -45,6 +46,7 @@ logger = logging.getLogger("aiohttp_cors_plugin")
 
 Stamper = Callable[[Any, Any], Awaitable[None] | None]
 
+_PIECES_AT_ONCE: Final = 16
 _NOT_GIVEN: Final[Any] = CorsOptions()
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -259,8 +261,10 @@ class Cors:
         """
         table = _Table(rules_of(defaults, "defaults"), self._overrides)
         self._check(table, self._overridden)
-        self._table = table
-        self._stampers.clear()
+        with keeping_pieces() as pieces:
+            self._table = table
+            self._stampers.clear()
+        _let_go(pieces)
 
     def rescan(self) -> None:
         """Attach to what was added to the router after startup.
@@ -639,6 +643,14 @@ class Cors:
 
 CORS: Final = web.AppKey("CORS", Cors)
 """The key under which `setup` keeps the handle: `app[CORS]`, `request.config_dict[CORS]`."""
+
+
+def _let_go(pieces: list[Any]) -> None:
+    """Free what a long list of origins was made of; in a running loop a bit at a time."""
+    del pieces[-_PIECES_AT_ONCE:]
+    if pieces:
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop().call_soon(_let_go, pieces)
 
 
 def _governing(apps: Iterable[web.Application]) -> Cors | None:

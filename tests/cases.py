@@ -620,6 +620,7 @@ CASES: Final = {
             f"{NOT_SERVED}[wrong case]",
             f"{NOT_SERVED}[wrong case on an any-method route]",
             f"{OPTIONS}refused[method-case: {{'allow_methods': ['PUT', 'patch']}}]",
+            "test_explain.py::test_a_method_that_differs_by_case_says_so",
         ),
     ),
     "N4": Case(
@@ -633,8 +634,11 @@ CASES: Final = {
     "N6": Case("* as the methods with credentials", (PREFLIGHT,)),
     "N7": Case(
         "users want to assert what a page may do, and to compare options",
-        (f"{BROWSER}a_put", f"{REFUSALS}a_copy_is_equal"),
-        "the browser's algorithm is there; a client for tests and `explain` are to come",
+        (
+            "test_testing.py::test_what_a_script_reads",
+            "test_explain.py::test_explain",
+            f"{REFUSALS}a_copy_is_equal",
+        ),
     ),
     # Preflights
     "P1": Case(
@@ -757,8 +761,10 @@ CASES: Final = {
         (
             f"{PLUGIN}debug_mode_explains_and_never_lets_through",
             f"{POLICY}preflight_refused",
+            "test_explain.py::test_a_refused_preflight_is_one_record_and_in_debug_mode_a_body",
+            "test_explain.py::test_a_hidden_response_is_one_record",
+            "test_explain.py::test_explain",
         ),
-        "the reason is in the body in debug mode; a record in the log is to come",
     ),
     "L2": Case(
         "line breaks of a request forged lines of the log",
@@ -770,8 +776,11 @@ CASES: Final = {
     "L3": Case("too chatty", (f"{DYNAMIC}nothing_is_logged_for_good_traffic",)),
     "L4": Case(
         "a record per request is a way to flood the log",
-        (f"{DYNAMIC}nothing_is_logged_for_good_traffic",),
-        "refusals are not logged yet; whether they are bounded is for the tests of that",
+        (
+            f"{DYNAMIC}nothing_is_logged_for_good_traffic",
+            "test_log.py::test_a_flood_of_different_kinds_ends_with_a_record_that_says_so",
+            "test_explain.py::test_a_refused_preflight_is_one_record_and_in_debug_mode_a_body",
+        ),
     ),
     # Typing
     "U1": Case(

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import random
 import sqlite3
+import weakref
 from typing import Any
 
 import pytest
 from aiohttp import WSServerHandshakeError, web
+from aiohttp.test_utils import make_mocked_request
 
 from aiohttp_cors_plugin import CORS, CorsOptions, setup
 from tests.app import ADMIN, APP, EVIL, cors_headers, ok, preflight, socket
@@ -177,6 +179,88 @@ async def test_every_response_matches_one_of_two_policies_entirely(aiohttp_clien
     done = True
     assert await swapping > 100
     assert len(seen) == 4
+
+
+async def let_in(_request: web.Request, origin: str) -> bool:
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return origin == APP
+
+
+async def test_ten_thousand_in_flight_at_once_match_one_of_two_policies_entirely() -> None:
+    """Handlers, and callables of preflights, wait while the policies are swapped."""
+    waiting, let_go = 0, asyncio.Semaphore(2)
+
+    async def wait(_request: web.Request) -> web.Response:
+        nonlocal waiting
+        waiting += 1
+        await let_go.acquire()
+        return web.Response()
+
+    policies = (
+        CorsOptions(allow_origins=let_in, allow_credentials=True, max_age=1, allow_headers=["X-1"]),
+        CorsOptions(max_age=2, expose_headers=["X-2"], expose_timing=True),
+    )
+    app = web.Application()
+    app.router.add_put("/", wait)
+    app.router.add_get("/", wait)
+    cors = setup(app, policies[0])
+    runner = web.AppRunner(app)
+    await runner.setup()
+
+    async def answer(method: str) -> tuple[int, list[tuple[str, str]]]:
+        headers = preflight("PUT") if method == "OPTIONS" else {"Origin": APP}
+        request = make_mocked_request(method, "/", headers, app=app)
+        response = await app._handle(request)
+        await response.prepare(request)
+        return response.status, sorted(cors_headers(response).items())
+
+    expected = []
+    for policy in policies:
+        cors.reconfigure(policy)
+        expected.append([await answer(method) for method in ("PUT", "OPTIONS")])
+    assert expected[0][0] != expected[1][0]
+    waiting = 0
+    chance = random.Random(7)
+    tasks: list[asyncio.Task[Any]] = []
+    for number in range(10_000):
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+            cors.reconfigure(chance.choice(policies))
+        tasks.append(asyncio.create_task(answer(("PUT", "OPTIONS")[number % 2])))
+    await asyncio.sleep(0)
+    assert waiting == 5000
+    assert not any(task.done() for task in tasks[::2])
+    for _ in range(100):
+        cors.reconfigure(chance.choice(policies))
+        for _ in range(50):
+            let_go.release()
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    seen = set()
+    for number, task in enumerate(tasks):
+        kind = number % 2
+        assert task.result() in (expected[0][kind], expected[1][kind])
+        seen.add((kind, task.result() == expected[0][kind]))
+    assert len(seen) == 4
+    await runner.cleanup()
+
+
+async def test_a_swap_drops_a_long_list_in_small_steps(aiohttp_client: Any) -> None:
+    app = web.Application()
+    app.router.add_get("/", ok)
+    cors = setup(app, CorsOptions(allow_origins=[APP]))
+    client = await aiohttp_client(app)
+    ends = []
+    for number in range(3):
+        origins = [f"https://a{n}.x{number}.example.com" for n in range(50_000)]
+        options = CorsOptions(allow_origins=origins)
+        ends.append(weakref.ref(options.allow_origins))
+        cors.reconfigure(options)
+        del options
+        response = await client.get("/", headers={"Origin": origins[-1]})
+        assert response.headers["Access-Control-Allow-Origin"] == origins[-1]
+        assert [end() is None for end in ends] == [True] * number + [False]
 
 
 async def test_reconfigure_before_startup(aiohttp_client: Any) -> None:

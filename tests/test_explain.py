@@ -281,6 +281,14 @@ async def test_a_method_that_a_view_has_other_options_for() -> None:
     assert (refused.reason, refused.source) == ("no-policy", "none")
 
 
+async def test_a_method_that_differs_by_case_says_so() -> None:
+    app = web.Application()
+    app.router.add_patch("/things", ok)
+    explanation = await setup(app).explain("patch", "/things", origin=APP)
+    assert explanation.reason == "method-not-served"
+    assert "the path serves PATCH (methods are case-sensitive: 'PATCH')" in explanation.message
+
+
 async def test_debug_mode_lets_nothing_through(aiohttp_client: Any) -> None:
     client = await aiohttp_client(application(LISTED, debug=True))
     response = await client.options("/things", headers=preflight("PUT", EVIL))

@@ -158,7 +158,7 @@ def log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Ite
     for record in caplog.get_records("call"):
         if record.name == "aiohttp_cors_plugin":
             assert record.getMessage().isprintable()
-            assert len(record.getMessage()) < 500
+            assert len(record.getMessage()) < 2000
             assert record.levelno < logging.ERROR or "failing" in request.node.name
         elif record.name == "aiohttp.server":
             assert record.exc_info is not None
@@ -655,4 +655,4 @@ async def test_a_failing_predicate_refuses_and_is_logged_in_one_line(
         seen = await ask(server, message(b"GET", *lines), message(b"OPTIONS", *lines))
         assert seen == [(200, {"Vary": "Origin"})] * 2
     found = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
-    assert [text[:14] for text in found] == ["allow_origins "] * 4
+    assert [text[:14] for text in found] == ["allow_origins "]  # once a minute

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import io
 import re
+import unittest
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,21 @@ async def test_every_program_runs_and_starts(program: str, aiohttp_client: Any) 
         assert (await client.get("/nothing")).status == 404
         if "DATABASE" in names:
             app[names["DATABASE"]].close()
+    for name, test in names.items():
+        if name.startswith("test_"):
+            await test(aiohttp_client)
+        elif isinstance(test, type) and test.__module__ == "readme":
+            for line in await asyncio.to_thread(run_tests, test):
+                assert line in TEXT
+
+
+def run_tests(case: type[unittest.TestCase]) -> list[str]:
+    """What the tests of a program print."""
+    printed, result = io.StringIO(), unittest.TestResult()
+    with contextlib.redirect_stdout(printed):
+        unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    assert (result.testsRun, result.errors, result.failures) == (1, [], [])
+    return printed.getvalue().splitlines()
 
 
 async def test_the_first_program_is_short_and_does_what_it_says(aiohttp_client: Any) -> None:
