@@ -373,7 +373,7 @@ class OriginList(Sequence[Any]):
     def __getitem__(self, index: slice) -> tuple[Any, ...]: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return tuple(self)[index]
+            return tuple(self[i] for i in range(self._length)[index])
         piece, place = divmod(range(self._length)[index], _PIECE)
         return self._pieces[piece][place]
 
@@ -392,8 +392,9 @@ class OriginList(Sequence[Any]):
         return OriginList, (tuple(self), self._length)
 
     def __repr__(self) -> str:
-        shown = ", ".join(map(repr, itertools.islice(self, 5)))
-        return f"({shown}, ... {len(self)} in all)" if len(self) > 5 else f"({shown},)"
+        if len(self) <= 5:
+            return repr(tuple(self))
+        return f"({', '.join(map(repr, self[:5]))}, ... {len(self)} in all)"
 
     def matches(self, origin: str) -> bool:
         """Whether a pattern matches a serialised origin; false for every other text.

@@ -386,6 +386,14 @@ class Cors:
             words = policy.in_words(decision.reason, decision.subject, served)
         return decision, _Entry(policy, source), words
 
+    def _options_of(self, route: web.AbstractRoute, method: str) -> tuple[Policy | None, str]:
+        """The compiled options of a route that is governed from here, and where they come from.
+
+        For our own tools; raises CorsConfigError where an override does not fit.
+        """
+        entry = self._table.compile(route).of(method)
+        return entry.policy, entry.source
+
     # Configuration
 
     def _locate(self, target: object) -> tuple[list[Layer], list[web.AbstractRoute]]:

@@ -29,9 +29,14 @@ ORDER = (
     "_asking",
     "_explain",
     "plugin",
+    "_attachments",
     "testing",
     "__init__",
+    "cli/_terminal",
+    "cli/_load",
     "cli/demo",
+    "cli/routes",
+    "cli/explain",
     "cli/__init__",
     "__main__",
 )
@@ -40,6 +45,7 @@ THIRD_PARTY = {"_policy": {"multidict"}, "options": {"publicsuffixlist"}}
 # Underscore attributes of anything but `self`. Of aiohttp's there is one, the first.
 REACHED = {
     ("_routing", "root._handle"),
+    ("_attachments", "cors._options_of"),
     ("plugin", "cors._hook"),
     ("plugin", "cors._start"),
     ("plugin", "nested[CORS]._routers"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from aiohttp_cors_plugin.cli import demo
+from aiohttp_cors_plugin.cli import demo, explain, routes
+from aiohttp_cors_plugin.cli._load import UsageError
 
-_COMMANDS = {"demo": demo}
+_COMMANDS = {"demo": demo, "explain": explain, "routes": routes}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,4 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     arguments = parser.parse_args(argv)
-    return int(arguments.run(arguments))
+    try:
+        return int(arguments.run(arguments))
+    except UsageError as error:
+        parser.error(str(error))
