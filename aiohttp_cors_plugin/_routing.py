@@ -20,6 +20,7 @@ logger = logging.getLogger("aiohttp_cors_plugin")
 
 _Resolved = tuple[web.UrlMappingMatchInfo | None, set[str]]
 _NO_METHOD: Final = "NO-SUCH-METHOD"
+_LEAVES: Final = frozenset({web.PlainResource, web.DynamicResource, web.StaticResource})
 
 
 def request_key(name: str) -> Any:
@@ -188,6 +189,8 @@ def handlers_of(route: web.AbstractRoute) -> Iterator[Any]:
 
 def mounted_app(resource: web.AbstractResource) -> web.Application | None:
     """The sub-application that a resource leads to, if it is one."""
+    if type(resource) in _LEAVES:  # nearly all, and there may be many
+        return None
     try:
         app = resource.get_info().get("app")
     except Exception:  # a resource class of the user's
@@ -208,6 +211,7 @@ class PreflightMatch(web.UrlMappingMatchInfo):
         super().__init__(dict(target), route)
         self.target = target
         self._revealed = False
+        self._current: web.Application | None = None
 
     @property
     def apps(self) -> tuple[web.Application, ...]:
@@ -215,11 +219,11 @@ class PreflightMatch(web.UrlMappingMatchInfo):
 
     @property
     def current_app(self) -> web.Application:
-        return self.target.current_app
+        return self._current or self.target.current_app
 
     @current_app.setter
     def current_app(self, app: web.Application) -> None:
-        self.target.current_app = app
+        self._current = app  # the target may be that of other preflights too
 
     @property
     def expect_handler(self) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
@@ -416,7 +420,7 @@ class Routers:
         resources = [
             resource
             for resource in app.router.resources()
-            if not _is_matched_by_rule(resource)  # a domain: not indexed, asked before all others
+            if not is_matched_by_rule(resource)  # a domain: not indexed, asked before all others
         ]
         needing = {
             resource
@@ -443,7 +447,8 @@ class Routers:
             router.index_resource(resource)
 
 
-def _is_matched_by_rule(resource: web.AbstractResource) -> bool:
+def is_matched_by_rule(resource: web.AbstractResource) -> bool:
+    """Whether a resource is a domain, or another rule, that leads to a sub-application."""
     return mounted_app(resource) is not None and "rule" in resource.get_info()
 
 

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
 from aiohttp import hdrs, web
@@ -21,6 +22,7 @@ from aiohttp_cors_plugin._fetch import (
     is_forbidden_request_header,
 )
 from aiohttp_cors_plugin._log import Repeats
+from aiohttp_cors_plugin._memory import Memory
 from aiohttp_cors_plugin._origins import keeping_pieces, parse_origin
 from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
 from aiohttp_cors_plugin._policy import Decision, Policy, RequestLike, ResponseLike, origin_of
@@ -47,6 +49,9 @@ logger = logging.getLogger("aiohttp_cors_plugin")
 Stamper = Callable[[Any, Any], Awaitable[None] | None]
 
 _PIECES_AT_ONCE: Final = 16
+# Decisions on one path and method, and characters of what they are remembered by.
+_MOST_KEPT: Final = 64
+_LONGEST_KEPT: Final = 1024
 _NOT_GIVEN: Final[Any] = CorsOptions()
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -175,7 +180,8 @@ def _lasts(route: web.AbstractRoute) -> bool:
     return any(known is route for known in routes_of(route.resource))
 
 
-class Announcement(NamedTuple):
+@dataclass(slots=True)
+class Announcement:
     """What a preflight is about: who governs the announced request, and by which policy."""
 
     owner: Cors
@@ -185,6 +191,17 @@ class Announcement(NamedTuple):
     root: web.Application
     method: str
     is_served: bool
+    target: web.UrlMappingMatchInfo
+    served: list[str] | None = None
+    """The methods that one answer may speak for, once they are known."""
+    decisions: dict[tuple[str, ...], Decision] = field(default_factory=dict)
+    """By origin and requested headers, where nobody has to be asked."""
+    resources: dict[web.AbstractResource, int] = field(default_factory=dict)
+
+    def rests_on(self, resource: web.AbstractResource | None) -> None:
+        """Routes that are added to this resource later may change it."""
+        if resource is not None:
+            self.resources[resource] = len(routes_of(resource))
 
 
 class _Match(PreflightMatch):
@@ -213,6 +230,7 @@ class Cors:
         self._started = False
         self._stampers: dict[web.AbstractRoute, Stamper] = {}  # of the table that is in force
         self._repeats = Repeats()
+        self._memory: Memory[Announcement] | None = None
         self._route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
 
     def override(self, target: object, options: Given = INHERIT, /, **changes: Any) -> None:
@@ -246,6 +264,7 @@ class Cors:
         self._table.forget(routes)
         for route in routes:
             self._stampers.pop(route, None)
+        Memory.forget()
         self._overridden.update(dict.fromkeys(routes))
 
     def reconfigure(self, defaults: Given) -> None:
@@ -264,6 +283,8 @@ class Cors:
         with keeping_pieces() as pieces:
             self._table = table
             self._stampers.clear()
+            self._memory = None
+            Memory.forget()
         _let_go(pieces)
 
     def rescan(self) -> None:
@@ -378,13 +399,13 @@ class Cors:
         if match is None:
             return None, _Entry(None, "none"), ""
         match.reveal()
-        owner, _, policy, source, _, method, _ = match.announcement
-        decision = await owner._judge(cast(web.Request, Reached(preflight, match)), match)
+        about = match.announcement
+        decision = await about.owner._judge(cast(web.Request, Reached(preflight, match)), about)
         words = ""
         if decision.reason is not None:
-            served = await targets_beside(root, preflight, match.target, method)
-            words = policy.in_words(decision.reason, decision.subject, served)
-        return decision, _Entry(policy, source), words
+            served = await targets_beside(root, preflight, about.target, about.method)
+            words = about.policy.in_words(decision.reason, decision.subject, served)
+        return decision, _Entry(about.policy, about.source), words
 
     def _options_of(self, route: web.AbstractRoute, method: str) -> tuple[Policy | None, str]:
         """The compiled options of a route that is governed from here, and where they come from.
@@ -581,6 +602,23 @@ class Cors:
     async def _decide(self, root: web.Application, request: web.Request) -> _Match | None:
         """The match that answers a preflight, None where no policy says anything about it."""
         method = announced_method(request)
+        if self._memory is None or self._memory.root is not root:
+            self._memory = Memory(root)
+        announcement = self._memory.find(request, method)
+        if announcement is None:
+            announcement = await self._ask(root, request, method)
+            if announcement is None:
+                return None
+            if announcement.is_served and announcement.resources:
+                self._memory.keep(request, method, announcement)
+        match = _Match(self._route, announcement.target)
+        match.announcement = announcement
+        return match
+
+    async def _ask(
+        self, root: web.Application, request: web.Request, method: str
+    ) -> Announcement | None:
+        """Ask the routers what a preflight is about."""
         target = await resolve_as(root, request, method or "NONE-OR-SEVERAL")
         owner = None if target is None else _governing(target.apps)
         if target is None or owner is None:
@@ -602,39 +640,61 @@ class Cors:
                 entry, is_served = _entry_among(beside), False
         if entry is None or entry.policy is None:
             return None
-        match = _Match(self._route, target)
-        match.announcement = Announcement(
-            owner, table, entry.policy, entry.source, root, method, is_served
+        announcement = Announcement(
+            owner, table, entry.policy, entry.source, root, method, is_served, target
         )
-        return match
+        announcement.rests_on(target.route.resource)
+        return announcement
 
-    async def _judge(self, request: web.Request, match: _Match) -> Decision:
+    async def _judge(self, request: web.Request, announcement: Announcement) -> Decision:
         """The decision on a preflight that the router brought here."""
-        owner, table, policy, _, root, method, is_served = match.announcement
-        if not is_served and not self._debug:
+        policy, method = announcement.policy, announcement.method
+        if not announcement.is_served and not self._debug:
             return policy.refusal("method-not-served", method)
         origin = origin_of(request) or ""
+        lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, [])
+        key = (origin, *lines)
+        decision = announcement.decisions.get(key)
+        if decision is not None:
+            return decision
         verdict = await verdict_on(origin, policy, request, self._repeats)
-        served = [method] if is_served else []
+        served: Sequence[str] = [method] if announcement.is_served else ()
         if verdict.rule is not None:
-            targets = await targets_beside(root, request, match.target, method)
-            served += [
-                m for m, other in targets.items() if _governs(policy, owner, table, other, m)
-            ]
-        return policy.preflight(
+            served = await self._served(request, announcement)
+        decision = policy.preflight(
             verdict,
             origin=origin,
             method=method,
-            served=sorted(served),
-            requested_headers=request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, []),
+            served=served,
+            requested_headers=lines,
             debug=self._debug,
         )
+        if not policy.needs_asking and sum(map(len, lines), len(origin)) <= _LONGEST_KEPT:
+            if len(announcement.decisions) >= _MOST_KEPT:
+                announcement.decisions.clear()
+            announcement.decisions[key] = decision
+        return decision
+
+    async def _served(self, request: web.Request, announcement: Announcement) -> list[str]:
+        """The methods that one answer may speak for: those that reach equal options."""
+        served = announcement.served
+        if served is None:
+            method, target = announcement.method, announcement.target
+            targets = await targets_beside(announcement.root, request, target, method)
+            served = [method] if announcement.is_served else []
+            for other, match in targets.items():
+                announcement.rests_on(match.route.resource)
+                if _governs(announcement, match, other):
+                    served.append(other)
+            served.sort()
+            announcement.served = served
+        return served
 
     async def _refused(self, request: web.Request, match: _Match, decision: Decision) -> str:
         """Log a refused preflight; the body of its answer, which off debug mode reveals nothing."""
-        _, _, policy, source, root, method, _ = match.announcement
+        about = match.announcement
         reason, subject = decision.reason or "", decision.subject
-        refusal = _Refusal("preflight refused", method, reason, subject[:200], source)
+        refusal = _Refusal("preflight refused", about.method, reason, subject[:200], about.source)
         remark = None
         if logger.isEnabledFor(logging.INFO):
             remark = self._repeats.remark(refusal)
@@ -642,8 +702,8 @@ class Cors:
             return "CORS preflight refused\n"
         served: Iterable[str] = ()
         if reason == "method-not-served":
-            served = await targets_beside(root, request, match.target, method)
-        words = policy.in_words(reason, subject, served)
+            served = await targets_beside(about.root, request, about.target, about.method)
+        words = about.policy.in_words(reason, subject, served)
         if remark is not None:
             _log(logging.INFO, refusal, request, words + remark)
         return f"CORS preflight refused{': ' + words if self._debug else ''}\n"
@@ -669,18 +729,14 @@ def _governing(apps: Iterable[web.Application]) -> Cors | None:
     return found
 
 
-def _governs(
-    policy: Policy, owner: Cors, table: _Table, target: web.UrlMappingMatchInfo, method: str
-) -> bool:
-    """Whether a policy, or one of equal options, is that of another target too.
-
-    `table` is the one that the preflight began with: it is judged by one configuration whole.
-    """
-    other_owner = _governing(target.apps)
-    if other_owner is None:
+def _governs(announcement: Announcement, target: web.UrlMappingMatchInfo, method: str) -> bool:
+    """Whether a preflight's policy, or one of equal options, is that of another target too."""
+    owner = _governing(target.apps)
+    if owner is None:
         return False
-    known = table if other_owner is owner else None
-    other = other_owner._entry_of(target, method, known).policy
+    # The table that the preflight began with: it is judged by one configuration whole.
+    table = announcement.table if owner is announcement.owner else None
+    policy, other = announcement.policy, owner._entry_of(target, method, table).policy
     return other is not None and (other is policy or other.options == policy.options)
 
 
@@ -783,7 +839,7 @@ async def _answer(request: web.Request) -> web.StreamResponse:
     assert isinstance(match, _Match)
     match.reveal()
     owner = match.announcement.owner
-    decision = await owner._judge(request, match)
+    decision = await owner._judge(request, match.announcement)
     response = web.Response(status=decision.status, headers=decision.headers)
     if decision.reason is not None:
         response.text = await owner._refused(request, match, decision)

@@ -25,6 +25,7 @@ PURE = (
 ORDER = (
     *PURE,
     "_routing",
+    "_memory",
     "_overrides",
     "_asking",
     "_explain",
@@ -50,7 +51,7 @@ REACHED = {
     ("plugin", "cors._start"),
     ("plugin", "nested[CORS]._routers"),
     ("plugin", "owner._judge"),
-    ("plugin", "other_owner._entry_of"),
+    ("plugin", "about.owner._judge"),
     ("plugin", "owner._entry_of"),
     ("plugin", "owner._refused"),
     ("plugin", "owner._repeats"),
