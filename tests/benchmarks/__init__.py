@@ -1,0 +1,1 @@
+"""The cost of CORS, beside the peers: `python -m tests.benchmarks`."""

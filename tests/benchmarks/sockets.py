@@ -1,0 +1,228 @@
+"""Requests per second over a socket: server and load in processes and on cores of their own.
+
+    python -m tests.benchmarks.sockets <core> <variant>     serves until its input ends
+    python -m tests.benchmarks.sockets <core> load <port> <kind> <seconds>
+
+The load is a process of bare protocols: each connection sends the next request when it has the
+answer to the last. It does so little that a server is busy before it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from aiohttp import web
+
+from tests.app import preflight as preflight_headers
+from tests.benchmarks import peers
+from tests.benchmarks.measure import Budget, Effort, Report, Times, ratios, spread
+from tests.benchmarks.peers import AIOHTTP_CORS, BY_HAND, HOOK, MIDDLEWARES, NONE, PLUGIN, Wanted
+from tests.benchmarks.responses import APP, origins
+from tests.benchmarks.serving import raw_request
+
+ROOT = Path(__file__).parents[2]
+VARIANTS = (NONE, HOOK, PLUGIN, AIOHTTP_CORS, MIDDLEWARES, BY_HAND)
+CONNECTIONS = 16
+GET = "GET"
+PREFLIGHT = "preflight"
+
+
+async def measure(effort: Effort) -> Report:
+    report = Report("Throughput over a socket")
+    if not hasattr(os, "sched_setaffinity"):
+        report.text("Left out: this system does not pin processes to cores.")
+        return report
+    cores = sorted(os.sched_getaffinity(0))
+    seconds, rounds = (0.05, 1) if effort.quick else (1.0, 21)
+    with contextlib.ExitStack() as stack:
+        servers = {v: stack.enter_context(_server(v, cores[0])) for v in VARIANTS if _is_there(v)}
+        ports = {variant: int(lines.readline()) for variant, lines in servers.items()}
+        for kind in (GET, PREFLIGHT):
+            asked = {v: p for v, p in ports.items() if kind == GET or v not in (NONE, HOOK)}
+            for variant, port in asked.items():
+                _check(variant, port, kind)
+            times, busy = _rounds(asked, kind, seconds, rounds, cores[-1])
+            _tell(report, kind, times)
+    where = "cores of their own" if len(cores) > 1 else "one core, since there is no other"
+    report.text(
+        f"{CONNECTIONS} kept connections, {seconds} s for each variant in each round; server and "
+        f"load on {where}; the load's process was busy {spread(busy).middle:.0%} of the time, so "
+        "that it is the servers that were measured."
+    )
+    for words in peers.missing():
+        report.text(words)
+    return report
+
+
+def _rounds(
+    ports: dict[str, int], kind: str, seconds: float, rounds: int, core: int
+) -> tuple[Times, list[float]]:
+    """Rates by variant, and how busy the load's process was."""
+    rates: Times = {variant: [] for variant in ports}
+    busy, order = [], random.Random(1)
+    # The first of several rounds warms the servers up.
+    for number in range(rounds):
+        for variant in order.sample(list(ports), len(ports)):
+            found = _load(ports[variant], kind, seconds, core)
+            if number or rounds == 1:
+                rates[variant].append(found["rate"])
+                busy.append(found["busy"])
+    return rates, busy
+
+
+def _tell(report: Report, kind: str, rates: Times) -> None:
+    base = NONE if kind == GET else BY_HAND
+    words = "GET with an `Origin` out of ten" if kind == GET else "Preflights of a PUT"
+    report.text(f"{words}: requests per second, and how they compare with {base}.")
+    rows = [[v, spread(rates[v]).show(0), ratios(rates, v, base).show(3)] for v in rates]
+    report.table(("variant", "requests per second", "ratio"), rows)
+    if kind == GET:
+        what = "throughput over a socket, over the same without the plugin"
+        report.budgets.append(Budget(what, 0.98, ratios(rates, PLUGIN, NONE), at_least=True))
+
+
+def _is_there(variant: str) -> bool:
+    modules = {AIOHTTP_CORS: peers.aiohttp_cors, MIDDLEWARES: peers.aiohttp_middlewares}
+    return variant not in modules or modules[variant] is not None
+
+
+# The server's process
+
+
+@contextlib.contextmanager
+def _server(variant: str, core: int) -> Iterator[IO[str]]:
+    """A server in a process pinned to a core; it prints its port."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.sockets", str(core), variant],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout
+        process.stdin.close()
+
+
+async def _hello(_request: web.Request) -> web.Response:
+    return web.Response(text="hello")
+
+
+async def _serve(variant: str) -> None:
+    app = web.Application()
+    resource = app.router.add_resource("/catalogue")
+    by_hand = peers.answers_by_hand(variant)
+    resource.add_route("GET", _hello)
+    resource.add_route("PUT", _hello)
+    if by_hand is not None:
+        resource.add_route("OPTIONS", by_hand)
+    assert peers.configure(variant, app, Wanted(origins(10)))
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await runner.cleanup()
+
+
+# The load's process
+
+
+class _Connection(asyncio.Protocol):
+    """Sends a request, waits for as many bytes as the first answer had, and so on."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self.answers = 0
+        self._length = self._received = 0
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._raw)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._length:  # the first answer; it is short enough to come in one piece
+            assert data.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 204 ")), data
+            self._length = len(data)
+        self._received += len(data)
+        if self._received == self._length:
+            self._received = 0
+            self.answers += 1
+            self._transport.write(self._raw)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+async def _send(port: int, kind: str, seconds: float) -> dict[str, float]:
+    loop, raw = asyncio.get_running_loop(), _raw(kind)
+    pairs = [
+        await loop.create_connection(lambda: _Connection(raw), "127.0.0.1", port)
+        for _ in range(CONNECTIONS)
+    ]
+    connections = [connection for _, connection in pairs]
+    await asyncio.sleep(seconds / 5)  # until all of them are busy
+    before, busy, start = sum(c.answers for c in connections), time.process_time(), loop.time()
+    await asyncio.sleep(seconds)
+    taken = loop.time() - start
+    answers, busy = sum(c.answers for c in connections) - before, time.process_time() - busy
+    for connection in connections:
+        connection.close()
+    return {"rate": answers / taken, "busy": busy / taken}
+
+
+def _load(port: int, kind: str, seconds: float, core: int) -> dict[str, float]:
+    output = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.benchmarks.sockets", str(core)),
+            *("load", str(port), kind, str(seconds)),
+        ],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    found: dict[str, float] = json.loads(output)
+    return found
+
+
+def _raw(kind: str) -> bytes:
+    if kind == GET:
+        return raw_request("GET", "/catalogue", {"Origin": APP})
+    return raw_request("OPTIONS", "/catalogue", preflight_headers("PUT", APP, "content-type"))
+
+
+def _check(variant: str, port: int, kind: str) -> None:
+    """One answer, before anything is measured."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(_raw(kind))
+        answer = connection.recv(2**16).decode()
+    assert answer.startswith(("HTTP/1.1 200 ", "HTTP/1.1 204 ")), (variant, answer)
+    allowed = re.findall(r"^Access-Control-Allow-Origin: (.*)\r$", answer, re.MULTILINE)
+    assert allowed == ([] if variant == NONE else ["*"] if variant == HOOK else [APP]), answer
+
+
+if __name__ == "__main__":
+    own_core, task, *rest = sys.argv[1:]
+    os.sched_setaffinity(0, {int(own_core)})
+    if task == "load":
+        print(json.dumps(asyncio.run(_send(int(rest[0]), rest[1], float(rest[2])))))
+    else:
+        asyncio.run(_serve(task))
