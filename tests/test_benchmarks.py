@@ -8,10 +8,9 @@ import pytest
 
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks import preflights, responses
-from tests.benchmarks.measure import Budget, Effort, Spread, added_ratios, ratios, spread
+from tests.benchmarks.measure import QUICK, Budget, Spread, added_ratios, ratios, spread
 from tests.benchmarks.peers import HOOK, PLUGIN
 
-QUICK = Effort(quick=True)
 # What the design's budget is about; further lines are about peers that may not be installed.
 JUDGED = {
     "responses": ["any origin, over", "10 origins, over", "1,000 origins", "10 wildcard patterns"],

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from tests.benchmarks import browser, matching, peers, preflights, responses, sockets, startup
-from tests.benchmarks.measure import Effort, Report
+from tests.benchmarks.measure import QUICK, Effort, Report
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
@@ -30,6 +30,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     every = ",".join(SECTIONS)
     parser.add_argument("--only", default=every, metavar="SECTIONS", help=f"out of {every}")
+    parser.add_argument("--rounds", type=int, default=31, help="how many (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one round of all: proves nothing")
     parser.add_argument(
         "--write-readme", action="store_true", help=f"put the tables between {BEGIN} and {END}"
@@ -40,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"no such section: {', '.join(unknown)}; there are {every}")
     if given.write_readme and _place_in(README.read_text(encoding="utf-8")) is None:
         parser.error(f"{README.name} has no {BEGIN} with {END} behind it to write between")
-    effort = Effort(quick=given.quick)
+    effort = QUICK if given.quick else Effort(rounds=given.rounds)
     reports = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 Turn = Callable[[int], Awaitable[float]]
 """Does something so many times; returns the seconds that each took."""
@@ -24,14 +25,8 @@ class Effort:
     """How long to measure; `quick` is for tests and proves nothing but that it runs."""
 
     quick: bool = False
-
-    @property
-    def rounds(self) -> int:
-        return 1 if self.quick else 41
-
-    @property
-    def laps(self) -> int:
-        return 1 if self.quick else 15
+    rounds: int = 31
+    laps: int = 11
 
     @property
     def turn_seconds(self) -> float:
@@ -39,6 +34,9 @@ class Effort:
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
+
+
+QUICK: Final = Effort(quick=True, rounds=1, laps=1)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ async def measure(effort: Effort) -> Report:
     report = Report("Startup")
     sizes = (100, 1000) if effort.quick else (100, 10_000, 100_000)
     variants = [v for v in VARIANTS if v != AIOHTTP_CORS or peers.aiohttp_cors is not None]
-    rounds = effort.size(11, 1)
+    rounds = min(effort.rounds, 11)
     seconds: dict[str, list[float]] = {f"{v} {n}": [] for v in variants for n in sizes}
     memory: dict[str, list[float]] = {key: [] for key in seconds}
     order = random.Random(1)
