@@ -148,12 +148,8 @@ async def measure(effort: Effort) -> Report:
         async with AsyncExitStack() as stack:
             served = await serve(case, stack)
             raws, hooks = [case.raw], {v: s for v, s in served.items() if hooks_every_response(v)}
-            prepare = await in_turns(
-                {v: prepared(s, raws, case.response) for v, s in hooks.items()}, effort
-            )
-            alone = await in_turns(
-                {v: hooked(s, raws, case.response) for v, s in hooks.items()}, effort
-            )
+            prepare = await in_turns({v: prepared(s, raws) for v, s in hooks.items()}, effort)
+            alone = await in_turns({v: hooked(s, raws) for v, s in hooks.items()}, effort)
             all_of_it = await in_turns({v: whole(s, raws) for v, s in served.items()}, effort)
         by_prepare.append(_prepare_row(case, prepare, alone))
         by_whole.append(_whole_row(case, all_of_it))
@@ -252,7 +248,7 @@ async def _grow(report: Report, effort: Effort, what: str, sizes: list[int], bui
                 found = cors_headers(await served.first_answer(raws[0]))
                 assert (found.keys() == allowed.keys()) == (variant == PLUGIN)
                 random.Random(1).shuffle(raws)
-                turn = turns[f"{variant} {size}"] = hooked(served, raws, web.Response)
+                turn = turns[f"{variant} {size}"] = hooked(served, raws)
                 await turn(len(raws))  # each route is looked at once, the first time
         times = await in_turns(turns, effort)
     rows = []

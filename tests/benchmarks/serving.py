@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -75,25 +75,24 @@ class Served:
             made.append(self.app._make_request(message, payload, self._protocol, writer, task))
         return made
 
-    async def matched(self, raws: Iterator[bytes], count: int) -> list[web.Request]:
-        """The same, with what the router found, as a hook sees them."""
-        made = self.requests(raws, count)
-        for request in made:
-            match = await self.app.router.resolve(request)
-            match.add_app(self.app)
-            match.freeze()
-            request._match_info = match
-        return made
+    async def handled(
+        self, raws: Iterator[bytes], count: int
+    ) -> list[tuple[web.Request, web.StreamResponse]]:
+        """Requests with what their handlers returned, in the state in which hooks see them."""
+        return [(request, await self._handle(request)) for request in self.requests(raws, count)]
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self.app._handle(request)
+        except web.HTTPException as error:
+            return error
 
     async def first_answer(self, raw: bytes) -> web.StreamResponse:
         return await self.answer(self.requests(iter([raw]), 1)[0])
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """What aiohttp's server does between parser and socket."""
-        try:
-            response = await self.app._handle(request)
-        except web.HTTPException as error:
-            response = error
+        response = await self._handle(request)
         await response.prepare(request)
         await response.write_eof()
         return response
@@ -114,14 +113,13 @@ def whole(served: Served, raws: Sequence[bytes]) -> Turn:
     return turn
 
 
-def prepared(served: Served, raws: Sequence[bytes], make: Callable[[], web.Response]) -> Turn:
+def prepared(served: Served, raws: Sequence[bytes]) -> Turn:
     """`response.prepare()`: aiohttp's own headers, hooks, serialisation."""
 
     asked = itertools.cycle(raws)
 
     async def turn(count: int) -> float:
-        requests = await served.matched(asked, count)
-        pairs = [(request, make()) for request in requests]
+        pairs = await served.handled(asked, count)
         start = time.perf_counter()
         for request, response in pairs:
             await response.prepare(request)
@@ -133,14 +131,13 @@ def prepared(served: Served, raws: Sequence[bytes], make: Callable[[], web.Respo
     return turn
 
 
-def hooked(served: Served, raws: Sequence[bytes], make: Callable[[], web.Response]) -> Turn:
+def hooked(served: Served, raws: Sequence[bytes]) -> Turn:
     """The hooks of `on_response_prepare` alone, called as aiohttp calls them."""
 
     asked = itertools.cycle(raws)
 
     async def turn(count: int) -> float:
-        requests = await served.matched(asked, count)
-        pairs = [(request, make()) for request in requests]
+        pairs = await served.handled(asked, count)
         start = time.perf_counter()
         for request, response in pairs:
             await request._prepare_hook(response)
