@@ -11,7 +11,6 @@ from aiohttp import web
 from tests.benchmarks import peers
 from tests.benchmarks.measure import Effort, Report
 from tests.benchmarks.peers import AIOHTTP_CORS, BY_HAND, HARD_CODED, MIDDLEWARES, PLUGIN, Wanted
-from tests.conftest import FLAGS, chromium_path
 
 VARIANTS = (PLUGIN, AIOHTTP_CORS, MIDDLEWARES, BY_HAND, HARD_CODED)
 REQUESTS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -24,13 +23,15 @@ SCRIPT = """async ([url, method]) => {
 
 async def measure(_effort: Effort) -> Report:
     report = Report("Preflights that Chromium sends")
-    path = chromium_path()
     try:
         from playwright.async_api import async_playwright
-    except ImportError:
-        path = None
-    if path is None:
-        report.text("Left out: no Chromium or no playwright on this machine.")
+
+        from tests.conftest import FLAGS, chromium_path  # which needs pytest
+    except ImportError as error:
+        report.text(f"Left out: {error}; `pip install -e .[bench]` brings it.")
+        return report
+    if (path := chromium_path()) is None:
+        report.text("Left out: no Chromium on this machine.")
         return report
     rows = []
     async with async_playwright() as playwright:
