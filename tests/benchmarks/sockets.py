@@ -45,7 +45,7 @@ async def measure(effort: Effort) -> Report:
         report.text("Left out: this system does not pin processes to cores.")
         return report
     cores = sorted(os.sched_getaffinity(0))
-    seconds, rounds = 0.05 if effort.quick else 1.0, min(effort.rounds, 21)
+    seconds, rounds = 0.1 if effort.quick else 1.0, min(effort.rounds, 21)
     with contextlib.ExitStack() as stack:
         servers = {v: stack.enter_context(_server(v, cores[0])) for v in VARIANTS if _is_there(v)}
         ports = {variant: int(lines.readline()) for variant, lines in servers.items()}
@@ -149,6 +149,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self.answers = 0
+        self._first = b""
         self._length = self._received = 0
         self._transport: asyncio.Transport
 
@@ -158,10 +159,14 @@ class _Connection(asyncio.Protocol):
         transport.write(self._raw)
 
     def data_received(self, data: bytes) -> None:
-        if not self._length:  # the first answer; it is short enough to come in one piece
-            assert data.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 204 ")), data
-            self._length = len(data)
+        if not self._length:
+            self._first += data
+            head, end, _ = self._first.partition(b"\r\n\r\n")
+            if end:  # a 204 tells no length, having no body
+                told = re.search(rb"(?i)^Content-Length: (\d+)", head, re.MULTILINE)
+                self._length = len(head) + len(end) + (int(told[1]) if told else 0)
         self._received += len(data)
+        assert not self._length or self._received <= self._length, "answers differ in length"
         if self._received == self._length:
             self._received = 0
             self.answers += 1
@@ -178,13 +183,15 @@ async def _send(port: int, kind: str, seconds: float) -> dict[str, float]:
         for _ in range(CONNECTIONS)
     ]
     connections = [connection for _, connection in pairs]
-    await asyncio.sleep(seconds / 5)  # until all of them are busy
+    while not all(connection.answers for connection in connections):
+        await asyncio.sleep(0.01)
     before, busy, start = sum(c.answers for c in connections), time.process_time(), loop.time()
     await asyncio.sleep(seconds)
     taken = loop.time() - start
     answers, busy = sum(c.answers for c in connections) - before, time.process_time() - busy
     for connection in connections:
         connection.close()
+    assert answers, "no answers"
     return {"rate": answers / taken, "busy": busy / taken}
 
 
@@ -196,6 +203,7 @@ def _load(port: int, kind: str, seconds: float, core: int) -> dict[str, float]:
         ],
         cwd=ROOT,
         check=True,
+        timeout=30 + seconds,
         stdout=subprocess.PIPE,
         text=True,
     ).stdout
