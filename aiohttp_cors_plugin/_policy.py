@@ -88,13 +88,13 @@ class Verdict(NamedTuple):
 class Decision(NamedTuple):
     """The answer to a preflight.
 
-    `headers` are complete, `Vary` included; `subject` is what `reason` speaks of (an origin, a
-    method, a header name), as the request sent it.
+    `headers` are complete, `Vary` included, and not to be changed; `subject` is what `reason`
+    speaks of (an origin, a method, a header name), as the request sent it.
     """
 
     reason: str | None
     status: int
-    headers: tuple[tuple[str, str], ...]
+    headers: CIMultiDict[str]
     subject: str = ""
 
     @property
@@ -439,7 +439,7 @@ class Policy:
             headers.append((ACCESS_CONTROL_MAX_AGE, rule.max_age))
         if self.vary:
             headers.append((VARY, self._vary_value))
-        return Decision(None, rule.status, tuple(headers))
+        return Decision(None, rule.status, CIMultiDict(headers))
 
     def refusal(
         self,
@@ -452,8 +452,8 @@ class Policy:
         """A refused preflight: 403 and no allow header, or `headers` and 200 where `ok`."""
         vary = [(VARY, self._vary_value)] if self.vary else []
         if ok:
-            return Decision(reason, 200, (*headers, *vary), subject)
-        return Decision(reason, 403, tuple(vary), subject)
+            return Decision(reason, 200, CIMultiDict([*headers, *vary]), subject)
+        return Decision(reason, 403, CIMultiDict(vary), subject)
 
 
 _NOBODY: Final = (None,)

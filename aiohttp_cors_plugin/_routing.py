@@ -39,11 +39,10 @@ def is_preflight(request: web.BaseRequest) -> bool:
     Any other OPTIONS request is the application's own business.
     https://fetch.spec.whatwg.org/#cors-preflight-request
     """
-    return (
-        request.method == hdrs.METH_OPTIONS
-        and hdrs.ORIGIN in request.headers
-        and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-    )
+    if request.method != hdrs.METH_OPTIONS:
+        return False
+    headers = request.headers
+    return hdrs.ORIGIN in headers and hdrs.ACCESS_CONTROL_REQUEST_METHOD in headers
 
 
 def announced_method(request: web.BaseRequest) -> str:
@@ -289,8 +288,8 @@ class Root:
             self.parent.app = app
 
 
-Decide = Callable[[web.Application, web.Request], Awaitable[PreflightMatch | None]]
-"""Finds the match of a preflight, None where the plugin has nothing to say."""
+Decide = Callable[[web.Application, web.Request], PreflightMatch | Awaitable[PreflightMatch | None]]
+"""Finds the match of a preflight, None where the plugin has nothing to say; known ones at once."""
 
 
 class OptionsResource(web.AbstractResource):
@@ -316,9 +315,10 @@ class OptionsResource(web.AbstractResource):
     async def resolve(self, request: web.Request) -> _Resolved:
         # Our own question must not be answered by us: any method would seem to be served.
         asks: type = type(request)
-        if request.method != hdrs.METH_OPTIONS or asks is Announced:
+        if asks is Announced:
             return None, set()
-        if not is_preflight(request) or _PASSED in request:
+        # A request that keeps nothing is spared the look-up, an exception inside of aiohttp.
+        if not is_preflight(request) or (len(request) and _PASSED in request):
             return None, set()
         if self._inner is not None:
             taken, _ = await self._inner.resolve(request)
@@ -326,7 +326,8 @@ class OptionsResource(web.AbstractResource):
                 return None, set()
         if self.root.app is None:
             return _Unrooted(self._route, self._learn), set()
-        match = await self._decide(self.root.app, request)
+        decided = self._decide(self.root.app, request)
+        match = decided if isinstance(decided, PreflightMatch) else await decided
         if match is None:
             request[_PASSED] = True
         return match, set()

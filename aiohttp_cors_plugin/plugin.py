@@ -205,7 +205,9 @@ class Announcement:
 
 
 class _Match(PreflightMatch):
-    announcement: Announcement
+    def __init__(self, route: web.AbstractRoute, announcement: Announcement) -> None:
+        super().__init__(route, announcement.target)
+        self.announcement = announcement
 
 
 class Cors:
@@ -232,6 +234,7 @@ class Cors:
         self._repeats = Repeats()
         self._memory: Memory[Announcement] | None = None
         self._route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
+        self._stampers[self._route] = _leave_alone
 
     def override(self, target: object, options: Given = INHERIT, /, **changes: Any) -> None:
         """Give a target options of its own, before or after startup.
@@ -283,6 +286,7 @@ class Cors:
         with keeping_pieces() as pieces:
             self._table = table
             self._stampers.clear()
+            self._stampers[self._route] = _leave_alone
             self._memory = None
             Memory.forget()
         _let_go(pieces)
@@ -387,7 +391,7 @@ class Cors:
             source=entry.source,
             preflight=needs_preflight,
             preflight_status=None if decision is None else decision.status,
-            preflight_headers=() if decision is None else decision.headers,
+            preflight_headers=() if decision is None else tuple(decision.headers.items()),
             headers=tuple(stamped.items()),
         )
 
@@ -395,7 +399,8 @@ class Cors:
         self, root: web.Application, preflight: web.Request
     ) -> tuple[Decision | None, _Entry, str]:
         """The decision, None where the plugin has none; its entry; the reason in words."""
-        match = await self._decide(root, preflight)
+        decided = self._decide(root, preflight)
+        match = decided if isinstance(decided, _Match) else await decided
         if match is None:
             return None, _Entry(None, "none"), ""
         match.reveal()
@@ -599,21 +604,31 @@ class Cors:
         if (remark := self._repeats.remark(refusal)) is not None:
             _log(logging.DEBUG, refusal, request, policy.in_words(reason, subject) + remark)
 
-    async def _decide(self, root: web.Application, request: web.Request) -> _Match | None:
+    def _decide(
+        self, root: web.Application, request: web.Request
+    ) -> _Match | Awaitable[_Match | None]:
         """The match that answers a preflight, None where no policy says anything about it."""
         method = announced_method(request)
         if self._memory is None or self._memory.root is not root:
             self._memory = Memory(root)
         announcement = self._memory.find(request, method)
         if announcement is None:
-            announcement = await self._ask(root, request, method)
-            if announcement is None:
-                return None
-            if announcement.is_served and announcement.resources:
-                self._memory.keep(request, method, announcement)
-        match = _Match(self._route, announcement.target)
-        match.announcement = announcement
-        return match
+            return self._look_up(root, request, method, self._memory)
+        return _Match(self._route, announcement)
+
+    async def _look_up(
+        self,
+        root: web.Application,
+        request: web.Request,
+        method: str,
+        memory: Memory[Announcement],
+    ) -> _Match | None:
+        announcement = await self._ask(root, request, method)
+        if announcement is None:
+            return None
+        if announcement.is_served and announcement.resources:
+            memory.keep(request, method, announcement)
+        return _Match(self._route, announcement)
 
     async def _ask(
         self, root: web.Application, request: web.Request, method: str
@@ -651,12 +666,7 @@ class Cors:
         policy, method = announcement.policy, announcement.method
         if not announcement.is_served and not self._debug:
             return policy.refusal("method-not-served", method)
-        origin = origin_of(request) or ""
-        lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, [])
-        key = (origin, *lines)
-        decision = announcement.decisions.get(key)
-        if decision is not None:
-            return decision
+        origin, *lines = key = _asked(request)
         verdict = await verdict_on(origin, policy, request, self._repeats)
         served: Sequence[str] = [method] if announcement.is_served else ()
         if verdict.rule is not None:
@@ -834,13 +844,23 @@ def _noticing_cookies(stamp: Stamper, report: Callable[[Any, str], None]) -> Sta
 _nowhere: Final[Any] = web.PlainResource("/")
 
 
+def _asked(request: web.BaseRequest) -> tuple[str, ...]:
+    """What a preflight is judged by: its origin, and the lines of names of headers."""
+    lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, ())
+    return (origin_of(request) or "", *lines)
+
+
 async def _answer(request: web.Request) -> web.StreamResponse:
     match = request.match_info
     assert isinstance(match, _Match)
     match.reveal()
-    owner = match.announcement.owner
-    decision = await owner._judge(request, match.announcement)
-    response = web.Response(status=decision.status, headers=decision.headers)
+    announcement = match.announcement
+    owner = announcement.owner
+    decision = announcement.decisions.get(_asked(request))
+    if decision is None:
+        decision = await owner._judge(request, announcement)
+    response = web.Response(status=decision.status, headers=decision.headers.copy())
     if decision.reason is not None:
-        response.text = await owner._refused(request, match, decision)
+        response.body = (await owner._refused(request, match, decision)).encode()
+        response.headers[hdrs.CONTENT_TYPE] = "text/plain; charset=utf-8"
     return response
