@@ -35,6 +35,7 @@ ORDER = (
     "__init__",
     "cli/_terminal",
     "cli/_load",
+    "cli/check",
     "cli/demo",
     "cli/routes",
     "cli/explain",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from aiohttp_cors_plugin.cli import demo, explain, routes
+from aiohttp_cors_plugin.cli import check, demo, explain, routes
 from aiohttp_cors_plugin.cli._load import UsageError
 
-_COMMANDS = {"demo": demo, "explain": explain, "routes": routes}
+_COMMANDS = {"check": check, "demo": demo, "explain": explain, "routes": routes}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
