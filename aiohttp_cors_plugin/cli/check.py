@@ -15,7 +15,6 @@ import http
 import json
 import re
 import socket
-import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -64,6 +63,7 @@ from aiohttp_cors_plugin._fetch import (
 )
 from aiohttp_cors_plugin._origins import Origin, is_loopback, is_pattern_problem, parse_origin
 from aiohttp_cors_plugin._reasons import REASONS
+from aiohttp_cors_plugin.cli._load import UsageError
 from aiohttp_cors_plugin.cli._terminal import printable, style, table, wrap
 
 HELP = "what a browser would do with any URL: each step, the verdict, and how to mend it"
@@ -617,7 +617,7 @@ _OF_CORS: Final = sorted(CORS_RESPONSE_HEADERS)
 def _with_origin(sent: Sent, origin: str | None) -> Sent:
     headers = [line for line in sent.headers if line[0] != ORIGIN]
     own = [] if origin is None else [(ORIGIN, origin)]
-    return sent._replace(headers=(*headers, *own))
+    return Sent(sent.method, sent.url, (*headers, *own), False, False, sent.is_preflight)
 
 
 def _preflight(sent: Sent) -> Sent:
@@ -673,7 +673,7 @@ async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
         try:
             while True:
                 exchange = await _exchange(session, probes.send(received), seconds)
-                report.exchanges.append(exchange._replace(is_probe=True))
+                report.exchanges.append(Exchange(*exchange[:4], is_probe=True))
                 received = exchange.received
         except StopIteration as end:
             found: list[Finding] = end.value
@@ -837,8 +837,7 @@ def run(arguments: argparse.Namespace) -> int:
         credentials="include" if arguments.credentials else "same-origin",
     )
     if words := _misuse(asked, arguments.send):
-        print(words, file=sys.stderr)
-        return 2
+        raise UsageError(words)
     try:
         report = asyncio.run(check(asked, send=arguments.send, seconds=arguments.timeout))
     except KeyboardInterrupt:
@@ -893,7 +892,9 @@ def _as_json(report: Report) -> dict[str, object]:
         "message": verdict.message or None,
         "server_reason": report.server_reason or None,
         "request_sent": any(not (e.sent.is_preflight or e.is_probe) for e in report.exchanges),
-        "problems": [one._asdict() for one in report.findings],
+        "problems": [
+            {"code": code, "reason": reason, "fix": fix} for code, reason, fix in report.findings
+        ],
         "steps": [_step_as_json(one) for one in report.exchanges],
     }
 
@@ -987,7 +988,8 @@ def _verdict_in_words(report: Report) -> Iterator[str]:
             told = "the preflight passes."
         yield wrap(told, style("Allowed: ", "bold", "green"), "")
     else:
-        yield wrap("fetch() fails; Chromium's console says", style("Refused: ", "bold", "red"), "")
+        word = "Refused: " if verdict.steps[-1].received else "Failed: "
+        yield wrap("fetch() rejects; Chromium's console says", style(word, "bold", "red"), "")
         yield wrap(verdict.message, "  ")
     for code, reason, fix in report.findings:
         yield ""
