@@ -179,7 +179,10 @@ async def readable(world: World, fetch: FetchRequest) -> Any:
     request = Request(fetch.method, f"/{path}", (origin, *fetch.headers), host)
     unsafe = unsafe_header_names(fetch.headers)
     if fetch.method not in SAFE_METHODS or unsafe:
-        lines = (origin, ("Access-Control-Request-Method", fetch.method))
+        lines: tuple[tuple[str, str], ...] = (
+            origin,
+            ("Access-Control-Request-Method", fetch.method),
+        )
         if unsafe:
             lines += (("Access-Control-Request-Headers", ",".join(unsafe)),)
         preflight = await world.oracle.preflight(Request("OPTIONS", request.path, lines, host))
@@ -341,11 +344,11 @@ async def test_whole(world: World, request: Request) -> None:
 @pytest.mark.parametrize(
     "examples", [40, pytest.param(40, marks=pytest.mark.long)], ids=["some", "many"]
 )
-def test_a_printed_application_runs_and_has_the_same_routes(
-    tmp_path: Path, examples: int
-) -> None:
+def test_a_printed_application_runs_and_has_the_same_routes(tmp_path: Path, examples: int) -> None:
     path = tmp_path / "program.py"
-    script = "import runpy, sys; from tests.test_properties import table\nprint(table(*sys.argv[1:]))"
+    script = (
+        "import runpy, sys; from tests.test_properties import table\nprint(table(*sys.argv[1:]))"
+    )
 
     @profile(examples)
     @given(apps())

@@ -302,13 +302,16 @@ def _register(route: Route, app: str, plugin: bool) -> Iterator[str]:
         yield f"route_{name} = Custom({path}, {name}, {route.methods})"
         yield f"{app}.router.register_resource(route_{name})"
         return
-    yield f"route_{name} = {app}.router." + {
-        "get": f"add_get({path}, {name})",
-        "method": f"add_route({route.methods[0]!r}, {path}, {name})",
-        "any": f"add_route('*', {path}, {name})",
-        "view": f"add_view({path}, {name})",
-        "static": f"add_static({path}, STATIC, name='{name}')",
-    }[route.kind]
+    yield (
+        f"route_{name} = {app}.router."
+        + {
+            "get": f"add_get({path}, {name})",
+            "method": f"add_route({route.methods[0]!r}, {path}, {name})",
+            "any": f"add_route('*', {path}, {name})",
+            "view": f"add_view({path}, {name})",
+            "static": f"add_static({path}, STATIC, name='{name}')",
+        }[route.kind]
+    )
 
 
 def _overrides(route: Route, owner: App) -> Iterator[str]:
@@ -345,7 +348,7 @@ _FIELDS: Rule = {
 }
 
 
-class Misfit(Exception):
+class MisfitError(Exception):
     """Single fields that do not fit what they inherit."""
 
 
@@ -369,12 +372,12 @@ def apply_layers(defaults: Rules | None, layers: Sequence[Layer]) -> Rules | Non
             rules = None if layer.rules is None else tuple(map(filled, layer.rules))
         elif isinstance(layer, Changes):
             if rules is None or len(rules) != 1:
-                raise Misfit
+                raise MisfitError
             rules = (filled(layer.fields, rules[0]),)
             if rules[0]["vary"] and not callable(rules[0]["allow_origins"]):
-                raise Misfit
+                raise MisfitError
             if rules[0]["allow_credentials"] and rules[0]["allow_origins"] == "*":
-                raise Misfit
+                raise MisfitError
     if rules is None:
         return None
     anyone = [n for n, rule in enumerate(rules) if rule["allow_origins"] == "*"]
@@ -388,7 +391,9 @@ AIMED = "AIMED"  # stands for a method that is served where the request goes
 # By pattern, which of the origins below it stands for.
 PATTERNS: Mapping[Any, frozenset[str]] = {
     APP: frozenset({APP}),
-    "https://*.example.com": frozenset({APP, "https://a.b.example.com", "https://pr-7.example.com"}),
+    "https://*.example.com": frozenset(
+        {APP, "https://a.b.example.com", "https://pr-.example.com", "https://pr-7.example.com"}
+    ),
     "https://pr-*.example.com": frozenset({"https://pr-7.example.com"}),
     "http://localhost:*": frozenset({"http://localhost", "http://localhost:3000"}),
     "capacitor://localhost": frozenset({"capacitor://localhost"}),
@@ -410,8 +415,33 @@ PATHS = (
 FILLED = {"/{x}": "/a", "/a/{x}": "/a/a", "/{x}/b": "/a/b", "/s/{x}": "/s/a", "/{x}/{y}": "/a/b"}
 FILLED |= {r"/{x:[a-z]+}": "/a", r"/a{tail:.*}": "/a"}
 PLACES = (
-    *("/a", "/a", "/a/b", "/b", "/c", "/c/", "/s", "/s/", "/s/a", "/s/a/b", "/s/b", "/s/s/a", "/s/s"),
-    *("/s/s/s/a", "/t/a", "/t", "/", "/7", "/a/7", "/av", "/f/py.typed", "/f/none", "/s/f/py.typed"),
+    *(
+        "/a",
+        "/a",
+        "/a/b",
+        "/b",
+        "/c",
+        "/c/",
+        "/s",
+        "/s/",
+        "/s/a",
+        "/s/a/b",
+        "/s/b",
+        "/s/s/a",
+        "/s/s",
+    ),
+    *(
+        "/s/s/s/a",
+        "/t/a",
+        "/t",
+        "/",
+        "/7",
+        "/a/7",
+        "/av",
+        "/f/py.typed",
+        "/f/none",
+        "/s/f/py.typed",
+    ),
     *("/s/f/none", "/no/such/place/7", "/%61", "/a?x=1", "/s/%C3%A4", "/c/7"),
 )
 METHODS = ("GET", "GET", "HEAD", "POST", "PUT", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND")
@@ -495,7 +525,9 @@ def changes(patterns: tuple[Any, ...]) -> st.SearchStrategy[Changes]:
 @functools.cache
 def routes(patterns: tuple[Any, ...]) -> st.SearchStrategy[Route]:
     """Routes whose paths are numbers: few of them, so that they meet."""
-    some = st.one_of(st.just(Whole(None)), st.just(Whole(None)), wholes(patterns), changes(patterns))
+    some = st.one_of(
+        st.just(Whole(None)), st.just(Whole(None)), wholes(patterns), changes(patterns)
+    )
     layer = st.one_of(*[st.none()] * 4, some)
     layers = {"decorated": layer, "by_handler": layer, "by_resource": layer, "by_route": layer}
     common = {"answer": st.sampled_from(ANSWERS), "late": st.sampled_from([False, False, True])}
@@ -507,7 +539,9 @@ def routes(patterns: tuple[Any, ...]) -> st.SearchStrategy[Route]:
     number, nothing = st.integers(0, 5).map(str), st.none()
     view = st.lists(st.sampled_from(METHODS[1:9]), min_size=1, max_size=3, unique=True).flatmap(
         lambda names: of(
-            "view", methods=st.just(tuple(names)), decorated_methods=st.tuples(*[layer] * len(names))
+            "view",
+            methods=st.just(tuple(names)),
+            decorated_methods=st.tuples(*[layer] * len(names)),
         )
     )
     custom = of(
@@ -533,8 +567,8 @@ def apps(
     subs: list[tuple[str, App]] = []
     if depth < 3 and draw(st.integers(0, 2 + depth)) == 0:
         places = ["/s", "/t", *domains] if depth == 0 else ["/s", "/t"]
-        for place in draw(st.lists(st.sampled_from(places), min_size=1, max_size=2, unique=True)):
-            subs.append((place, draw(apps(patterns, domains, depth + 1))))
+        several = draw(st.lists(st.sampled_from(places), min_size=1, max_size=2, unique=True))
+        subs.extend((place, draw(apps(patterns, domains, depth + 1))) for place in several)
     setups = st.one_of(wholes(patterns), wholes(patterns), st.just(Whole(None)), st.none())
     pool = draw(st.lists(st.sampled_from(paths), min_size=1, max_size=3))
 
@@ -596,7 +630,7 @@ def _fits(group: Sequence[Route], defaults: Rules | None) -> bool:
         for route in group:
             for method in ("", *route.methods):
                 apply_layers(defaults, layers_of(route, group, method))
-    except Misfit:
+    except MisfitError:
         return False
     return True
 
@@ -681,7 +715,9 @@ _ANNOUNCED = st.one_of(
 )
 _ASKED_LINES = st.one_of(
     st.just(()),
-    st.tuples(st.sampled_from(["x-key", "authorization,x-key", "content-type", "", " ,, X-KEY ,"])),
+    st.tuples(
+        st.sampled_from(["x-key", "authorization,x-key", "content-type", "a b", " ,, X-KEY ,"])
+    ),
     st.lists(
         st.one_of(
             st.sampled_from(["x-key", "a b", "x-key;", ",".join(f"x{n}" for n in range(64))]),
@@ -729,6 +765,7 @@ ACTUALS = st.builds(
 REQUESTS = st.one_of(PREFLIGHTS, ACTUALS)
 """What may arrive over the wire, well formed or not."""
 
+
 def places_of(
     app: App, host: str = HOSTS[0], prefix: str = ""
 ) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -745,7 +782,8 @@ def places_of(
 
 def aimed(app: App, request: Request) -> Request:
     """The request at what the application serves, where its path is a number."""
-    host, path, methods = request.host, request.path, ("PUT",)
+    methods: tuple[str, ...] = ("PUT",)
+    host, path = request.host, request.path
     if not path.startswith("/"):
         places = [*places_of(app)] or [(host, "/", methods)]
         host, path, methods = places[int(path) % len(places)]
