@@ -208,8 +208,14 @@ REQUESTS = (
     Kind("DELETE", "/plain", 405, READABLE, GOOD),
     Kind("PATCH", "/sub/deeper/thing/{n}", 200, READABLE, GOOD),
     Kind("GET", "/sub/nothing/{n}", 404, READABLE, GOOD),
+    # Never reconfigured: what is remembered there is never thrown away.
     Kind("GET", "/own-setup/{n}", 200, ORIGIN_ONLY, GOOD),
+    Kind("HEAD", "/own-setup/{n}", 200, VARY, BAD),
+    Kind("DELETE", "/own-setup/{n}", 405, ORIGIN_ONLY, GOOD),
     Kind("PUT", "/own-setup/{n}/any", 200, VARY, BAD),
+    Kind("PUT", "/own-setup/{n}/any", 200, ORIGIN_ONLY, GOOD),
+    Kind("GET", "/own-setup/{n}/any/more", 404, ORIGIN_ONLY, GOOD),
+    Kind("GET", "/own-setup/{n}/any/more", 404, VARY, BAD),
     Kind("GET", "/asked/{n}", 200, ORIGIN_ONLY, GOOD),
     Kind("GET", "/asked/{n}", 200, VARY, BAD),
     Kind("GET", "/asked/{n}", 200, VARY, RAISING),
@@ -232,6 +238,7 @@ REQUESTS = (
     announced("PUT", "/members/me", 204, granted("GET, HEAD, PUT")),
     announced("PATCH", "/sub/deeper/thing/{n}", 204, granted("PATCH")),
     announced("PUT", "/own-setup/{n}/any", 204, granted(COMMON, defaults=False, max_age="30")),
+    announced("PUT", "/own-setup/{n}/any", 403, VARY, origin=BAD),
     announced("GET", "/asked/{n}", 204, granted("GET, HEAD", defaults=False, max_age="600")),
     announced("GET", "/asked/{n}", 403, VARY, origin=RAISING),
     announced("GET", "/changing", 204, granted("GET, HEAD", defaults=False, max_age="{turn}")),
@@ -404,6 +411,7 @@ class Load:
     def __init__(self, port: int) -> None:
         self.port = port
         self.asked: collections.Counter[Kind] = collections.Counter()
+        self.unseen = {kind: set(answers) for kind, answers in ANSWERS.items()}
         self.problems: list[str] = []
         self._numbers = itertools.count()
 
@@ -465,6 +473,7 @@ class Load:
             if origin:
                 answer = answer.replace(origin, "{origin}")
             self.asked[kind] += 1
+            self.unseen[kind].discard((status, answer))
             if (status, answer) not in ANSWERS[kind]:
                 self.problems.append(f"{kind.method} {kind.path} from {origin}: {status} {answer}")
 
@@ -546,6 +555,9 @@ async def endure(number: int, leak: Sequence[str]) -> AsyncIterator[str]:
     print(", ".join(f"{name} {count:,} times" for name, count in end["changes"].items()))
     for problem in (*load.problems, *table.gains()):
         yield problem
+    for kind, answers in load.unseen.items():
+        if answers:
+            yield f"{kind.method} {kind.path}: never {sorted(answers)}"
     failed = sum(n for kind, n in load.asked.items() if kind.status == 500)
     logged = collections.Counter(end["logged"])
     if logged.keys() - {PLUGIN, SERVER} or logged[SERVER] != failed:
