@@ -111,6 +111,7 @@ class Rule:
         "expose",
         "header_names",
         "headers_value",
+        "is_bare",
         "is_plain",
         "matches",
         "max_age",
@@ -154,8 +155,9 @@ class Rule:
             _TIMING: self.timing,
         }
         self.others = tuple(name for name in cleared if not granted.get(name))
-        # Whether the origin in Access-Control-Allow-Origin is all that any response gets.
-        self.is_plain = self.others == _OTHERS and self.methods is None and not self.any_origin
+        # Whether Access-Control-Allow-Origin is all that any response gets.
+        self.is_bare = self.others == _OTHERS and not self.timing and self.methods is None
+        self.is_plain = self.is_bare and not self.any_origin
 
     def verdict(self, origin: str) -> Verdict:
         """That this rule decides for an origin; its text is a copy, which is in no other hands."""
@@ -374,7 +376,7 @@ class Policy:
             return listed
         if first.methods is not None:
             return general
-        return plain_constant if first.others == _OTHERS else constant
+        return plain_constant if first.is_bare else constant
 
     def _clear(self, headers: CIMultiDict[str]) -> None:
         for name in self._cleared:

@@ -219,11 +219,11 @@ class Server:
             requested_headers=[",".join(names)] if names else [],
             debug=self.debug,
         )
-        return Response(decision.status, decision.headers, b"")
+        return Response(decision.status, tuple(decision.headers.items()), b"")
 
     def actual(self, origin: str, method: str) -> Response:
         headers = CIMultiDict([*THERE, *BY_HAND])
-        self.policy.stamp(self.policy.judge(origin).rule, origin, method, headers)
+        self.policy.stamp(self.policy.judge(origin), method, headers)
         return Response(200 if method in self.served else 405, tuple(headers.items()), b"")
 
     def answer(self, sent: Sent) -> Received:

@@ -364,10 +364,18 @@ def test_what_a_callable_reads_varies() -> None:
         [FULL],
         [LIST, ANY],
         [CorsOptions(expose_headers="*", expose_timing=True)],
+        [CorsOptions(expose_timing=True)],
+        [CorsOptions(allow_origins=[APP], expose_timing=True)],
+        [LIST, CorsOptions(allow_origins=[OTHER], expose_timing=True)],
+        [CorsOptions(allow_origins=[APP], allow_credentials=True)],
+        [CorsOptions(allow_origins=[APP], expose_headers=["X-A"])],
         [CorsOptions(allow_methods=["GET"])],
         [CorsOptions(allow_origins=[APP], allow_methods=["GET"]), ANY],
     ],
-    ids=["any", "list", "full", "list, any", "timing", "methods", "methods, any"],
+    ids=[
+        *("any", "list", "full", "list, any", "expose, timing", "timing", "list, timing"),
+        *("list, other timing", "credentials", "expose", "methods", "methods, any"),
+    ],
 )
 def test_the_quick_way_to_stamp_does_what_the_slow_one_does(
     rules: list[CorsOptions], method: str, lines: list[str], by_hand: dict[str, str]

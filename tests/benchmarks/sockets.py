@@ -187,11 +187,12 @@ async def _send(port: int, kind: str, seconds: float) -> dict[str, float]:
         await asyncio.sleep(0.01)
     before, busy, start = sum(c.answers for c in connections), time.process_time(), loop.time()
     await asyncio.sleep(seconds)
+    while sum(c.answers for c in connections) == before:  # a short look on a busy machine
+        await asyncio.sleep(0.01)
     taken = loop.time() - start
     answers, busy = sum(c.answers for c in connections) - before, time.process_time() - busy
     for connection in connections:
         connection.close()
-    assert answers, "no answers"
     return {"rate": answers / taken, "busy": busy / taken}
 
 
