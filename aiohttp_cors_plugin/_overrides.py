@@ -61,6 +61,15 @@ class Layer(NamedTuple):
         """Whether nothing of what is inherited is left."""
         return self.rules is not INHERIT
 
+    def after(self, earlier: Sequence[Layer]) -> list[Layer]:
+        """The layers of one target with this one on top; what it hides is left out."""
+        if self.is_whole or not earlier:
+            return [self]
+        *below, last = earlier
+        if last.is_whole:
+            return [*earlier, self]
+        return [*below, Layer(INHERIT, {**last.changes, **self.changes})]
+
     def on(self, inherited: Rules | None, source: str) -> Rules | None:
         """What this makes of what is inherited; raises CorsConfigError naming `source`."""
         if self.is_whole:

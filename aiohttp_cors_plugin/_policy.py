@@ -213,6 +213,7 @@ class Policy:
     """Rules in order: the first whose origins match the request's `Origin` decides."""
 
     __slots__ = (
+        "__weakref__",
         "_cleared",
         "_known",
         "_vary_value",
@@ -244,7 +245,8 @@ class Policy:
                 names |= {name.lower(): name for name in rule.options.vary}
             self.vary = tuple(names.values())
         self._vary_value = ", ".join(self.vary)
-        self._known: dict[str | None, Verdict] = {None: _NO_ORIGIN}
+        # Verdicts as plain tuples, which are taken apart in half the time.
+        self._known: dict[str | None, tuple[Any, ...]] = {None: tuple(_NO_ORIGIN)}
 
     @property
     def options(self) -> tuple[CorsOptions, ...]:
@@ -255,14 +257,15 @@ class Policy:
         """Which rule decides for an `Origin`; only where `needs_asking` is false."""
         if self.is_constant:
             return Verdict(self.rules[0], None, "*")
-        verdict = self._known.get(origin)
-        if verdict is None:
-            verdict = self._judge(origin or "")
-            if len(self._known) > _REMEMBERED:
-                self._known.clear()
-                self._known[None] = _NO_ORIGIN
-            if len(origin or "") <= LONGEST_ORIGIN:
-                self._known[origin] = verdict
+        known = self._known.get(origin)
+        if known is not None:
+            return Verdict(*known)
+        verdict = self._judge(origin or "")
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+            self._known[None] = tuple(_NO_ORIGIN)
+        if len(origin or "") <= LONGEST_ORIGIN:
+            self._known[origin] = tuple(verdict)
         return verdict
 
     def _judge(self, origin: str) -> Verdict:

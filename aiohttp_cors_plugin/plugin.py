@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
@@ -135,7 +136,8 @@ class _Table:
         self.rules = defaults
         self._overrides = overrides
         self._entries: dict[web.AbstractRoute, _Entry] = {}
-        self._policies: dict[Rules, Policy] = {}
+        # Equal options are one policy; those that overrides have replaced are let go.
+        self._policies: weakref.WeakValueDictionary[Rules, Policy] = weakref.WeakValueDictionary()
         self.default = _Entry(self._policy(defaults), "defaults")
 
     def _policy(self, rules: Rules | None) -> Policy | None:
@@ -176,8 +178,11 @@ class _Table:
 
 
 def _lasts(route: web.AbstractRoute) -> bool:
-    """Whether a route can come again: aiohttp makes one for each 404, as resource classes may."""
-    return any(known is route for known in routes_of(route.resource))
+    """Whether a route stays: aiohttp makes one for each 404, and resource classes may do so."""
+    resource = route.resource
+    if not isinstance(resource, web.Resource | web.StaticResource):
+        return False
+    return any(known is route for known in routes_of(resource))
 
 
 @dataclass(slots=True)
@@ -232,6 +237,7 @@ class Cors:
         self._started = False
         self._stampers: dict[web.AbstractRoute, Stamper] = {}  # of the table that is in force
         self._repeats = Repeats()
+        self._failures = Repeats()  # of callables: no flood of refusals hides them
         self._memory: Memory[Announcement] | None = None
         self._route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
         self._stampers[self._route] = _leave_alone
@@ -256,13 +262,14 @@ class Cors:
         """
         given = layer(options, changes)
         layers, routes = self._locate(target)
-        layers.append(given)
+        before = [*layers]
+        layers[:] = given.after(layers)
         if not self._started:
             return
         try:
             self._check(self._table, routes)
         except CorsConfigError:
-            layers.pop()
+            layers[:] = before
             raise
         self._table.forget(routes)
         for route in routes:
@@ -318,7 +325,7 @@ class Cors:
         policy = owner._entry_of(match, request.method).policy
         if policy is None:
             return False
-        return (await verdict_on(origin, policy, request, owner._repeats)).rule is not None
+        return (await verdict_on(origin, policy, request, owner._failures)).rule is not None
 
     async def explain(
         self,
@@ -371,7 +378,7 @@ class Cors:
             reason = "no-policy" if decision is None else decision.reason
         if reason is None and match is not None and owner is not None and entry.policy is not None:
             request = cast(web.Request, Reached(actual, match))
-            verdict = await verdict_on(origin, entry.policy, request, owner._repeats)
+            verdict = await verdict_on(origin, entry.policy, request, owner._failures)
             reason = entry.policy.stamp(verdict, method, stamped)
             subject = method if reason == "method-not-allowed" else origin
             if verdict.rule is not None and credentials and not verdict.rule.credentials:
@@ -527,11 +534,15 @@ class Cors:
 
     def _hook(self) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
         """`on_response_prepare`: total, since an exception here drops the connection."""
-        stamper_of, first_time = self._stampers.get, self._stamp_first
+        stampers, first_time = self._stampers, self._stamp_first
 
         async def stamp(request: web.Request, response: web.StreamResponse) -> None:
             try:
-                pending = stamper_of(request.match_info.route, first_time)(request, response)
+                try:
+                    stamper = stampers[request.match_info.route]
+                except KeyError:
+                    stamper = first_time
+                pending = stamper(request, response)
                 if pending is not None:
                     await pending
             except web.HTTPForbidden:  # the WebSocket guard; aiohttp's handshake passes it on
@@ -578,7 +589,7 @@ class Cors:
 
         async def asking(request: web.Request, response: web.StreamResponse) -> None:
             origin = origin_of(request)
-            verdict = await verdict_on(origin, policy, request, self._repeats)
+            verdict = await verdict_on(origin, policy, request, self._failures)
             if response.status == 101 and policy.guards_websockets:
                 # Browsers do not apply CORS to WebSockets, and send cookies with the handshake.
                 # https://fetch.spec.whatwg.org/#websocket-protocol
@@ -667,7 +678,7 @@ class Cors:
         if not announcement.is_served and not self._debug:
             return policy.refusal("method-not-served", method)
         origin, *lines = key = _asked(request)
-        verdict = await verdict_on(origin, policy, request, self._repeats)
+        verdict = await verdict_on(origin, policy, request, self._failures)
         served: Sequence[str] = [method] if announcement.is_served else ()
         if verdict.rule is not None:
             served = await self._served(request, announcement)

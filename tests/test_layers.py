@@ -55,7 +55,7 @@ REACHED = {
     ("plugin", "about.owner._judge"),
     ("plugin", "owner._entry_of"),
     ("plugin", "owner._refused"),
-    ("plugin", "owner._repeats"),
+    ("plugin", "owner._failures"),
     ("plugin", "owner._table"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -715,3 +716,19 @@ async def test_a_list_that_is_changed_later_changes_nothing(aiohttp_client: Any,
         response = await client.get("/", headers={"Origin": APP})
         assert cors_headers(response) == {"Access-Control-Allow-Origin": APP, "Vary": "Origin"}
         cors.reconfigure(CorsOptions(allow_origins=[ADMIN]))
+
+
+async def test_overrides_of_a_running_application_leave_nothing_behind(aiohttp_client: Any) -> None:
+    app = web.Application()
+    route = app.router.add_get("/", ok)
+    cors = setup(app, CorsOptions(allow_origins=[ADMIN]))
+    client = await aiohttp_client(app)
+    for number in range(100):
+        if number % 10 == 0:
+            cors.override(route, CorsOptions(allow_origins=[APP], max_age=number))
+        cors.override(route, expose_headers=[f"X-{number}"])
+        response = await client.get("/", headers={"Origin": APP})
+        assert response.headers["Access-Control-Expose-Headers"] == f"X-{number}"
+    gc.collect()
+    assert len(cors._overrides.of_routes[route]) == 2
+    assert len(cors._table._policies) == 2

