@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
-import runpy
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -191,6 +191,8 @@ async def readable(world: World, fetch: FetchRequest) -> Any:
         if isinstance(preflight, Refused) or not passes(fetch, preflight.headers):
             return ()
     bare = await world.twin.ask(request)
+    if bare.status == 400:  # of aiohttp's parser, for a method that has a route all the same
+        return ()
     stamped = await world.oracle.stamped(request, bare)
     if stamped is None:
         return None
@@ -342,39 +344,36 @@ async def test_whole(world: World, request: Request) -> None:
 
 
 @pytest.mark.parametrize(
-    "examples", [40, pytest.param(40, marks=pytest.mark.long)], ids=["some", "many"]
+    "examples", [2, pytest.param(40, marks=pytest.mark.long)], ids=["some", "many"]
 )
 def test_a_printed_application_runs_and_has_the_same_routes(tmp_path: Path, examples: int) -> None:
     path = tmp_path / "program.py"
-    script = (
-        "import runpy, sys; from tests.test_properties import table\nprint(table(*sys.argv[1:]))"
-    )
+    script = f"from __future__ import annotations\nimport runpy, sys\n{inspect.getsource(table)}"
+    script += "print(table(runpy.run_path(sys.argv[1])['app']))"
 
     @profile(examples)
     @given(apps())
     def check(app: App) -> None:
         path.write_text(str(app))
         run = subprocess.run(
-            [sys.executable, "-c", script, path], capture_output=True, text=True, check=True
+            [sys.executable, "-c", script, path], capture_output=True, text=True, check=False
         )
-        assert run.stdout.strip() == table(path, build(app))
+        assert (run.stderr, run.stdout.strip()) == ("", table(build(app)["app"]))
 
     check()
 
 
-def table(path: str | Path, namespace: dict[str, Any] | None = None) -> str:
+def table(app: Any) -> str:
     """All routes of a program, those of mounted applications too."""
-    app = (namespace or runpy.run_path(str(path)))["app"]
     found, waiting = [], [app]
     for one in waiting:
         for resource in one.router.resources():
             sub = resource.get_info().get("app")
-            if sub is not None:
-                waiting.append(sub)
+            waiting += [] if sub is None else [sub]
             try:
                 methods = [route.method for route in resource]
             except TypeError:
-                methods = ["?"]
+                methods = ["not told"]
             found.append(f"{resource.canonical} {methods}")
     return "\n".join(found)
 

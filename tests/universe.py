@@ -239,7 +239,8 @@ def resources_of(app: App) -> list[list[Route]]:
     groups: list[list[Route]] = []
     for route in app.routes:
         last = groups[-1][-1] if groups else None
-        if last and last.is_plain and route.is_plain and last.path == route.path:
+        apart = app.mounts and last and last.late != route.late  # what is mounted lies between
+        if last and last.is_plain and route.is_plain and last.path == route.path and not apart:
             groups[-1].append(route)
         else:
             groups.append([route])
@@ -607,12 +608,12 @@ def mended(app: App, above: tuple[App, ...] = (), number: list[int] | None = Non
                 route = dataclasses.replace(route, by_handler=None, by_resource=None, by_route=None)  # noqa: PLW2901
             number[0] += 1
             route = dataclasses.replace(route, late=late, name=f"r{number[0]}")  # noqa: PLW2901
-            group = resources_of(App((*kept, route)))[-1][:-1]
+            group = resources_of(App((*kept, route), mounts=app.mounts))[-1][:-1]
             if any(route.keys & other.keys or "*" in other.keys for other in group):
                 continue
             kept.append(route)
     defaults = None if owner is None or owner.defaults is None else owner.defaults.rules
-    groups = resources_of(App(tuple(kept)))
+    groups = resources_of(App(tuple(kept), mounts=app.mounts))
     fitting = tuple(
         route if _fits(group, defaults) else _without_changes(route)
         for group in groups
@@ -914,8 +915,9 @@ TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 
 EXTENSIONS_ARE_MISSED = True
-"""The plugin asks for methods beside the announced one without those that are neither common nor
-on the resource that takes any method. What it says then is less than what it could."""
+"""Where something takes any method on a path, or a mounted application answers there, the plugin
+knows of a method that is none of the common ones only if it is announced, or stands on what answers.
+It then lists less than it could, and leaves to the application what it could refuse."""
 
 
 class Target(NamedTuple):
@@ -927,7 +929,7 @@ class Target(NamedTuple):
     is_own: bool  # whether the route is for this method alone
     is_served: bool
     depth: int  # of the applications
-    group: Sequence[Route] | None = None  # of one resource
+    group: Sequence[Route] = ()  # of one resource
     allowed: frozenset[str] = frozenset()  # of a 405
 
 
@@ -984,7 +986,7 @@ class Oracle:
             rules = None if owner is None else self._rules_of(owner)
             error, depth = match.http_exception, len(match.apps)
             allowed = frozenset(getattr(error, "allowed_methods", ()))
-            return Target(None, error.status, rules, False, False, depth, None, allowed)
+            return Target(None, error.status, rules, False, False, depth, (), allowed)
         name = match.handler.__name__ if match.route.name is None else match.route.name
         route, group, apps = self._routes[name]
         owner = governing(apps)
@@ -1036,9 +1038,11 @@ class Oracle:
         if EXTENSIONS_ARE_MISSED:
             any_method = await self.reach(request, "NO-SUCH-METHOD")
             if any_method.route is not None or any_method.depth > 1:
-                near = (any_method.group, target.group)
                 seen = {*COMMON, *any_method.allowed}
-                others = {n: o for n, o in others.items() if n in seen or o.group in near}
+                for found in (any_method, target):
+                    # Custom resources do not tell.
+                    seen.update(m for r in found.group for m in r.keys if r.kind != "custom")
+                others = {name: other for name, other in others.items() if name in seen}
         if not target.is_served:
             is_nowhere = target.route is None and target.status == 404 and not others
             if is_nowhere:
