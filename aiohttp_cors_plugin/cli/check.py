@@ -416,14 +416,16 @@ def _redirect(url: str, location: str) -> tuple[str, str]:
     if source is None or target is None:
         return subject, "answer OPTIONS before anything redirects"
     page = f"let the page ask for {location} itself"
+    before, after = (url.href[len(url.origin) :].partition("?")[0] for url in (source, target))
+    hosts = [origin and origin.host for origin in map(parse_origin, (source.origin, target.origin))]
+    if before.rstrip("/") == after.rstrip("/") and hosts[0] == hosts[1]:
+        if (source.scheme, target.scheme) == ("http", "https"):
+            return f"{subject}, from http to https", page
+        if before != after:
+            return f"{subject}, which differs by the slash at the end", page
     if re.search(r"\b(log-?in|log-?on|sign-?in|oauth2?|saml|sso|auth)\b", target.href):
         subject += ", which looks like a login page"
         return subject, "let OPTIONS requests pass before the login, without credentials"
-    if (source.scheme, target.scheme) == ("http", "https"):
-        return f"{subject}, from http to https", page
-    paths = [href.partition("?")[0] for href in (source.href, target.href)]
-    if paths[0] != paths[1] and paths[0].rstrip("/") == paths[1].rstrip("/"):
-        return f"{subject}, which differs by the slash at the end", page
     return subject, f"{page}, or answer OPTIONS before anything redirects"
 
 
