@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import functools
 import logging
-import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
@@ -22,12 +21,12 @@ from aiohttp_cors_plugin._fetch import (
     SAFELISTED_METHODS,
     is_forbidden_request_header,
 )
-from aiohttp_cors_plugin._log import Repeats
+from aiohttp_cors_plugin._log import Refusal, Repeats, log_refusal
 from aiohttp_cors_plugin._memory import Memory
 from aiohttp_cors_plugin._origins import keeping_pieces, parse_origin
 from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
 from aiohttp_cors_plugin._policy import Decision, Policy, RequestLike, ResponseLike, origin_of
-from aiohttp_cors_plugin._reasons import in_words, quoted
+from aiohttp_cors_plugin._reasons import in_words
 from aiohttp_cors_plugin._routing import (
     PreflightMatch,
     Routers,
@@ -42,6 +41,7 @@ from aiohttp_cors_plugin._routing import (
     targets_beside,
     view_of,
 )
+from aiohttp_cors_plugin._tables import Entry, Table, lasts
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 from aiohttp_cors_plugin.options import CorsOptions
 
@@ -118,79 +118,12 @@ def is_same_origin(request: web.BaseRequest) -> bool:
     return (name, port) == (parsed.host, str(parsed.port or default))
 
 
-class _Entry(NamedTuple):
-    """What a route came to have; a view's methods can differ from the rest of it."""
-
-    policy: Policy | None
-    source: str
-    apart: Mapping[str, _Entry] = {}
-
-    def of(self, method: str) -> _Entry:
-        return self.apart.get(method, self)
-
-
-class _Table:
-    """One configuration, whole: a request that holds it sees no mixture of two."""
-
-    def __init__(self, defaults: Rules | None, overrides: Overrides) -> None:
-        self.rules = defaults
-        self._overrides = overrides
-        self._entries: dict[web.AbstractRoute, _Entry] = {}
-        # Equal options are one policy; those that overrides have replaced are let go.
-        self._policies: weakref.WeakValueDictionary[Rules, Policy] = weakref.WeakValueDictionary()
-        self.default = _Entry(self._policy(defaults), "defaults")
-
-    def _policy(self, rules: Rules | None) -> Policy | None:
-        if rules is None:
-            return None
-        try:
-            return self._policies.setdefault(rules, Policy(rules))
-        except TypeError:  # a callable that cannot be hashed
-            return Policy(rules)
-
-    def compile(self, route: web.AbstractRoute) -> _Entry:
-        """The entry of a route; raises CorsConfigError where an override does not fit."""
-        policy, source, _ = self._compile(route)
-        methods = self._overrides.methods_apart(route)
-        return _Entry(policy, source, {method: self._compile(route, method) for method in methods})
-
-    def _compile(self, route: web.AbstractRoute, method: str = "") -> _Entry:
-        rules, source = self._overrides.rules(route, self.rules, method)
-        policy = self.default.policy if rules is self.rules else self._policy(rules)
-        return _Entry(policy, source)
-
-    def entry(self, route: web.AbstractRoute) -> _Entry:
-        """As `compile`, remembered; an override that does not fit a late route leaves no policy."""
-        entry = self._entries.get(route)
-        if entry is None:
-            try:
-                entry = self.compile(route)
-            except CorsConfigError:
-                logger.exception("no CORS for %r: its override does not fit", route)
-                entry = _Entry(None, "an override that does not fit")
-            if _lasts(route):
-                self._entries[route] = entry
-        return entry
-
-    def forget(self, routes: Iterable[web.AbstractRoute]) -> None:
-        for route in routes:
-            self._entries.pop(route, None)
-
-
-def _lasts(route: web.AbstractRoute) -> bool:
-    """Whether a route stays: aiohttp makes one for each 404, and resource classes may do so."""
-    resource = route.resource
-    if not isinstance(resource, web.Resource | web.StaticResource):
-        return False
-    return any(known is route for known in routes_of(resource))
-
-
 @dataclass(slots=True)
 class Announcement:
     """What a preflight is about: who governs the announced request, and by which policy."""
 
     owner: Cors
-    table: _Table
+    table: Table
     policy: Policy
     source: str
     root: web.Application
@@ -231,7 +164,7 @@ class Cors:
         self._follows_asyncio = debug is None
         self._announce = announce
         self._overrides = Overrides()
-        self._table = _Table(defaults, self._overrides)
+        self._table = Table(defaults, self._overrides)
         self._routers = Routers(app, lambda sub: CORS in sub)
         self._overridden: dict[web.AbstractRoute, None] = {}
         self._started = False
@@ -288,7 +221,7 @@ class Cors:
                 defaults stay in force.
 
         """
-        table = _Table(rules_of(defaults, "defaults"), self._overrides)
+        table = Table(rules_of(defaults, "defaults"), self._overrides)
         self._check(table, self._overridden)
         with keeping_pieces() as pieces:
             self._table = table
@@ -361,7 +294,7 @@ class Cors:
         actual = request_for(root, method, path, {hdrs.ORIGIN: origin, **dict(sent)})
         match = await resolve_as(root, actual, method)
         owner = None if match is None else _governing(match.apps)
-        entry = _Entry(None, "none")
+        entry = Entry(None, "none")
         if match is not None and owner is not None:
             entry = owner._entry_of(match, method)
         decision, stamped = None, CIMultiDict[str]()
@@ -404,12 +337,12 @@ class Cors:
 
     async def _explain_preflight(
         self, root: web.Application, preflight: web.Request
-    ) -> tuple[Decision | None, _Entry, str]:
+    ) -> tuple[Decision | None, Entry, str]:
         """The decision, None where the plugin has none; its entry; the reason in words."""
         decided = self._decide(root, preflight)
         match = decided if isinstance(decided, _Match) else await decided
         if match is None:
-            return None, _Entry(None, "none"), ""
+            return None, Entry(None, "none"), ""
         match.reveal()
         about = match.announcement
         decision = await about.owner._judge(cast(web.Request, Reached(preflight, match)), about)
@@ -417,7 +350,7 @@ class Cors:
         if decision.reason is not None:
             served = await targets_beside(root, preflight, about.target, about.method)
             words = about.policy.in_words(decision.reason, decision.subject, served)
-        return decision, _Entry(about.policy, about.source), words
+        return decision, Entry(about.policy, about.source), words
 
     def _options_of(self, route: web.AbstractRoute, method: str) -> tuple[Policy | None, str]:
         """The compiled options of a route that is governed from here, and where they come from.
@@ -475,7 +408,7 @@ class Cors:
             ]
         )
 
-    def _check(self, table: _Table, routes: Iterable[web.AbstractRoute]) -> None:
+    def _check(self, table: Table, routes: Iterable[web.AbstractRoute]) -> None:
         """Raise all that is wrong with the overrides of these routes, at once."""
         problems: dict[str, Problem] = {}
         for route in routes:
@@ -524,8 +457,8 @@ class Cors:
     # Requests
 
     def _entry_of(
-        self, match: web.UrlMappingMatchInfo, method: str, table: _Table | None = None
-    ) -> _Entry:
+        self, match: web.UrlMappingMatchInfo, method: str, table: Table | None = None
+    ) -> Entry:
         """The entry of what the router found; of 404s and 405s, the defaults."""
         table = table or self._table
         if match.route.resource is None:
@@ -560,7 +493,7 @@ class Cors:
         """Stamp the first response of a route; what stamps it is remembered, if the route lasts."""
         match = request.match_info
         stamper = self._stamper(match)
-        if _lasts(match.route):
+        if lasts(match.route):
             self._stampers[match.route] = stamper
         return stamper(request, response)
 
@@ -580,7 +513,7 @@ class Cors:
             stamper = _unless_preflight(stamper)
         return stamper
 
-    def _stamper_of(self, entry: _Entry) -> Stamper:
+    def _stamper_of(self, entry: Entry) -> Stamper:
         """Synchronous wherever nothing has to be asked, since every response pays for it."""
         policy = entry.policy
         if policy is None:
@@ -611,9 +544,9 @@ class Cors:
             return
         method = request.method
         subject = method if reason == "method-not-allowed" else origin_of(request) or ""
-        refusal = _Refusal("response hidden", method, reason, subject, source)
+        refusal = Refusal("response hidden", method, reason, subject, source)
         if (remark := self._repeats.remark(refusal)) is not None:
-            _log(logging.DEBUG, refusal, request, policy.in_words(reason, subject) + remark)
+            log_refusal(logging.DEBUG, refusal, request, policy.in_words(reason, subject) + remark)
 
     def _decide(
         self, root: web.Application, request: web.Request
@@ -652,7 +585,7 @@ class Cors:
         table = owner._table
         error = target.http_exception
         if error is None and serves(target.route, method):
-            entry: _Entry | None = table.entry(target.route).of(method)
+            entry: Entry | None = table.entry(target.route).of(method)
             is_served = True
         else:
             is_nowhere = error is not None and not isinstance(error, web.HTTPMethodNotAllowed)
@@ -715,7 +648,7 @@ class Cors:
         """Log a refused preflight; the body of its answer, which off debug mode reveals nothing."""
         about = match.announcement
         reason, subject = decision.reason or "", decision.subject
-        refusal = _Refusal("preflight refused", about.method, reason, subject[:200], about.source)
+        refusal = Refusal("preflight refused", about.method, reason, subject[:200], about.source)
         remark = None
         if logger.isEnabledFor(logging.INFO):
             remark = self._repeats.remark(refusal)
@@ -726,7 +659,7 @@ class Cors:
             served = await targets_beside(about.root, request, about.target, about.method)
         words = about.policy.in_words(reason, subject, served)
         if remark is not None:
-            _log(logging.INFO, refusal, request, words + remark)
+            log_refusal(logging.INFO, refusal, request, words + remark)
         return f"CORS preflight refused{': ' + words if self._debug else ''}\n"
 
 
@@ -761,7 +694,7 @@ def _governs(announcement: Announcement, target: web.UrlMappingMatchInfo, method
     return other is not None and (other is policy or other.options == policy.options)
 
 
-def _entry_among(targets: dict[str, web.UrlMappingMatchInfo]) -> _Entry | None:
+def _entry_among(targets: dict[str, web.UrlMappingMatchInfo]) -> Entry | None:
     """An entry with a policy of any of these routes, one that varies by origin if there is one."""
     found = None
     for method, match in targets.items():
@@ -775,40 +708,6 @@ def _entry_among(targets: dict[str, web.UrlMappingMatchInfo]) -> _Entry | None:
 
 def _leads_to(route: web.AbstractRoute, target: object) -> bool:
     return view_of(route) is target or any(handler == target for handler in handlers_of(route))
-
-
-class _Refusal(NamedTuple):
-    """What a record tells beside the request; equal ones are of one kind."""
-
-    what: str
-    method: str
-    reason: str
-    subject: str
-    source: str
-
-
-def _log(level: int, refusal: _Refusal, request: web.BaseRequest, words: str) -> None:
-    """One record; whatever comes out of the request is quoted and cut, in `extra` too."""
-    what, method, reason, subject, source = refusal
-    values = {
-        "cors_method": quoted(method),
-        "cors_path": quoted(request.path),
-        "cors_origin": quoted(origin_of(request) or ""),
-        "cors_subject": quoted(subject),
-    }
-    logger.log(
-        level,
-        "CORS %s: %s %s from %s (%s): %s",
-        what,
-        *list(values.values())[:3],
-        source,
-        words,
-        extra={
-            "cors_reason": reason,
-            "cors_source": source,
-            **{name: value[1:-1] for name, value in values.items()},
-        },
-    )
 
 
 # Stampers

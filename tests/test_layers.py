@@ -27,6 +27,7 @@ ORDER = (
     "_routing",
     "_memory",
     "_overrides",
+    "_tables",
     "_asking",
     "_explain",
     "plugin",

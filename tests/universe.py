@@ -916,8 +916,8 @@ TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 EXTENSIONS_ARE_MISSED = True
 """Where something takes any method on a path, or a mounted application answers there, the plugin
-knows of a method that is none of the common ones only if it is announced, or stands on what answers.
-It then lists less than it could, and leaves to the application what it could refuse."""
+knows of a method that is none of the common ones only if it is announced, or stands on what
+answers. It then lists less than it could, and leaves to the application what it could refuse."""
 
 
 class Target(NamedTuple):
