@@ -226,7 +226,7 @@ PROBLEMS: Final = {
         "write '{origin}'; only a scheme's default port is left out",
     ),
     "allow-origin-invalid": (
-        "Access-Control-Allow-Origin is no origin: {subject}",
+        "Access-Control-Allow-Origin is no origin: '{subject}'",
         "write '{origin}'",
     ),
     "allow-origin-mismatch": (
@@ -501,7 +501,7 @@ def _remarks(steps: Sequence[Step]) -> Iterator[Finding]:
         if credentials is not None and credentials not in ("true", "false"):
             yield _finding("allow-credentials-invalid", subject=credentials)
         max_age = get(headers, ACCESS_CONTROL_MAX_AGE)
-        if sent.is_preflight and max_age and re.fullmatch("[0-9]+", max_age) is None:
+        if sent.is_preflight and max_age is not None and re.fullmatch("[0-9]+", max_age) is None:
             yield _finding("max-age-invalid", subject=max_age)
 
 
@@ -573,8 +573,7 @@ def _probe_cousins(page: str, sent: Sent) -> Probes:
 
 def _cousins(page: str) -> Iterator[tuple[str, str]]:
     origin = parse_origin(page)
-    if origin is None:
-        return
+    assert origin is not None
     yield "null-allowed", "null"
     labels = origin.host.split(".")
     # As far as it can be told without a list of public suffixes: what somebody can register.
@@ -631,87 +630,90 @@ def _preflight(sent: Sent) -> Sent:
 # --- The network --------------------------------------------------------------------------------
 
 
-class _Request(ClientRequest):
-    """Sends the method as it is: aiohttp makes `PATCH` of `patch`, and browsers do not."""
-
-    def __init__(self, method: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(method, *args, **kwargs)
-        self.method = method
-
-
 async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
     """Send what a browser would, then the probes; `send` also what might change something."""
     report = Report(asked)
-    # No cookies, and nothing from the environment: .netrc would authenticate preflights.
-    async with ClientSession(
-        cookie_jar=DummyCookieJar(),
-        request_class=_Request,
-        timeout=ClientTimeout(total=seconds),
-    ) as session:
-        steps, received = fetch(asked), None
-        try:
-            while report.held is None:
-                sent = steps.send(received)
-                if not sent.is_preflight and sent.method not in _HARMLESS and not send:
-                    report.held = sent
-                else:
-                    report.exchanges.append(await _exchange(session, sent, seconds))
-                    received = report.exchanges[-1].received
-        except StopIteration as end:
-            report.verdict = end.value
-        else:
-            done = tuple(Step(one.sent, one.received) for one in report.exchanges)
-            report.verdict = Verdict(True, done)
-        last, code = report.exchanges[-1], ""
-        if last.failure is not None:
-            report.findings.append(last.failure)
-            return report
-        if not report.verdict.resolved:
-            finding, report.server_reason = _refusal(asked, report.verdict, last.excerpt)
-            report.findings.append(finding)
-            code = finding.code
-        report.findings += _remarks(report.verdict.steps)
-        probes, received = _probes(asked, report.verdict.steps, code), None
-        try:
-            while True:
-                exchange = await _exchange(session, probes.send(received), seconds)
-                report.exchanges.append(Exchange(*exchange[:4], is_probe=True))
-                received = exchange.received
-        except StopIteration as end:
-            found: list[Finding] = end.value
-        if any(one.code == "allow-origin-on-actual-only" for one in found):
-            report.findings.pop(0)  # it says more than that the header is missing
-        unique: dict[str, Finding] = {}
-        for one in (*report.findings, *found):
-            unique.setdefault(one.code, one)
-        report.findings = [*unique.values()]
+    steps, received = fetch(asked), None
+    try:
+        while report.held is None:
+            sent = steps.send(received)
+            if not sent.is_preflight and sent.method not in _HARMLESS and not send:
+                report.held = sent
+            else:
+                report.exchanges.append(await _exchange(sent, seconds))
+                received = report.exchanges[-1].received
+    except StopIteration as end:
+        report.verdict = end.value
+    else:
+        done = tuple(Step(one.sent, one.received) for one in report.exchanges)
+        report.verdict = Verdict(True, done)
+    last = report.exchanges[-1]
+    if last.failure is not None:
+        report.findings.append(last.failure)
+        return report
+    if not report.verdict.resolved:
+        finding, report.server_reason = _refusal(asked, report.verdict, last.excerpt)
+        report.findings.append(finding)
+    code = report.findings[0].code if report.findings else ""
+    report.findings += _remarks(report.verdict.steps)
+    probes, received = _probes(asked, report.verdict.steps, code), None
+    try:
+        while True:
+            exchange = await _exchange(probes.send(received), seconds)
+            report.exchanges.append(Exchange(*exchange[:4], is_probe=True))
+            received = exchange.received
+    except StopIteration as end:
+        found: list[Finding] = end.value
+    if any(one.code == "allow-origin-on-actual-only" for one in found):
+        report.findings.pop(0)  # it says more than that the header is missing
+    unique: dict[str, Finding] = {}
+    for one in (*report.findings, *found):
+        unique.setdefault(one.code, one)
+    report.findings = [*unique.values()]
     return report
 
 
-async def _exchange(session: ClientSession, sent: Sent, seconds: float) -> Exchange:
-    url = URL(sent.url, encoded=True)
+def _request_class(method: str) -> type[ClientRequest]:
+    """What sends the method as it is: aiohttp makes `PATCH` of `patch`, and browsers do not."""
+
+    class Request(ClientRequest):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.method = method
+
+    return Request
+
+
+async def _exchange(sent: Sent, seconds: float) -> Exchange:
+    url, excerpt = URL(sent.url, encoded=True), b""
+    # A session for this request alone. No cookies, and nothing from the environment: .netrc would
+    # authenticate preflights.
+    session = ClientSession(
+        cookie_jar=DummyCookieJar(),
+        request_class=_request_class(sent.method),
+        timeout=ClientTimeout(total=seconds),
+    )
     try:
-        async with session.request(
-            sent.method,
-            url,
-            headers=sent.headers,
-            allow_redirects=False,
-            skip_auto_headers=[hdrs.CONTENT_TYPE],
-        ) as response:
+        async with (
+            session,
+            session.request(
+                sent.method,
+                url,
+                headers=sent.headers,
+                allow_redirects=False,
+                skip_auto_headers=[hdrs.CONTENT_TYPE],
+            ) as response,
+        ):
             headers = tuple(
                 (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in response.raw_headers
             )
-            excerpt = b""
             if sent.is_preflight:
                 with contextlib.suppress(ClientError, OSError, asyncio.TimeoutError):
                     while len(excerpt) < _EXCERPT and (chunk := await response.content.readany()):
                         excerpt += chunk
-            return Exchange(
-                sent,
-                Received(response.status, headers),
-                excerpt[:_EXCERPT].decode("utf-8", "replace"),
-            )
+            received = Received(response.status, headers)
+            return Exchange(sent, received, excerpt[:_EXCERPT].decode("utf-8", "replace"))
     # A ValueError: a name that cannot be looked up, such as one with a label of 70 letters.
     except (ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
         return Exchange(sent, None, failure=_failure(error, url.raw_authority, seconds))

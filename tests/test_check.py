@@ -1,0 +1,1238 @@
+"""`check` against servers with one mistake each, against good ones, and against none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aiohttp import web
+
+from aiohttp_cors_plugin import CorsOptions, setup
+from aiohttp_cors_plugin._browser import REASONS
+from aiohttp_cors_plugin.cli import check, main
+from aiohttp_cors_plugin.cli.check import PROBLEMS
+from tests.app import APP, EVIL
+from tests.raw_server import Arrived, Headers, RawServer, Reply, raw_server
+
+ACAO = "Access-Control-Allow-Origin"
+ACAC = ("Access-Control-Allow-Credentials", "true")
+METHODS = ("Access-Control-Allow-Methods", "GET, PUT, PATCH")
+NAMES = ("Access-Control-Allow-Headers", "X-Trace, Authorization")
+VARY = ("Vary", "Origin")
+AGE = ("Age", "42")
+PUT = ("--method", "PUT")
+TRACE = ("--header", "X-Trace: secret")
+CREDENTIALS = ("--credentials",)
+TOKEN = ("--header", "Authorization: Bearer secret")
+HTML = b"<html>a page</html>"
+
+Answer = Callable[[str | None], Reply]
+
+
+def always(*lines: tuple[str, str], status: int = 200, body: bytes = b"") -> Answer:
+    return lambda _: Reply(status, lines, body)
+
+
+def allows(*origins: str, also: Headers = (), vary: Headers = (VARY,), status: int = 200) -> Answer:
+    """Compares the origin with a list, as it should be done."""
+    return lambda origin: Reply(
+        status,
+        (*vary, *(((ACAO, str(origin)), *also) if origin in origins else ())),
+    )
+
+
+def matches(pattern: str, *also: tuple[str, str], vary: Headers = (VARY,)) -> Answer:
+    """Compares it with a regular expression, as it happens to be done."""
+    return lambda origin: Reply(
+        200, (*vary, *(((ACAO, origin), *also) if origin and re.search(pattern, origin) else ()))
+    )
+
+
+def constant(value: str, *also: tuple[str, str], status: int = 200) -> Answer:
+    return always((ACAO, value), *also, status=status)
+
+
+GOOD = allows(APP, also=(ACAC,))
+GOOD_PREFLIGHT = allows(APP, also=(ACAC, METHODS, NAMES), status=204)
+
+
+class Planted(NamedTuple):
+    """A server with a mistake, what to ask it, and what has to be said."""
+
+    arguments: tuple[str, ...]
+    codes: tuple[str, ...]
+    words: str
+    actual: Answer = GOOD
+    preflight: Answer = GOOD_PREFLIGHT
+    origin: str = APP
+    message: str = ""
+
+
+def row(name: str, *values: Any, **fields: Any) -> Any:
+    return pytest.param(Planted(*values, **fields), id=name)
+
+
+def misfit(
+    name: str, code: str, value: str, words: str, *also: tuple[str, str], **fields: Any
+) -> Any:
+    return row(name, (), (code,), words, constant(value, *also), **fields)
+
+
+def other_copy(origin: str | None) -> Reply:
+    return Reply(200, ((ACAO, EVIL), ("X-Cache", "HIT from edge")))
+
+
+MISTAKES = [
+    # 1, 14: more than one value.
+    row(
+        "two-lines",
+        (),
+        ("allow-origin-repeated",),
+        "let one side send it: often a proxy",
+        always((ACAO, APP), (ACAO, APP)),
+        message="contains multiple values",
+    ),
+    row(
+        "two-lines-that-differ",
+        (),
+        ("allow-origin-repeated",),
+        "",
+        always((ACAO, "*"), (ACAO, APP)),
+    ),
+    misfit("twice-in-one-line", "allow-origin-repeated", f"{APP}, {APP}", "more than once"),
+    misfit("wildcard-joined", "allow-origin-repeated", f"*, {APP}", "more than once"),
+    misfit("list", "allow-origin-list", f"{APP}, {EVIL}", "names several origins"),
+    misfit("list-by-spaces", "allow-origin-list", f"{APP} {EVIL}", "names several origins"),
+    # 2: redirected preflights.
+    *(
+        row(
+            f"redirect-{name}",
+            PUT,
+            ("preflight-redirect",),
+            words,
+            preflight=always(*([("Location", location)]), status=status),
+            message="Redirect is not allowed for a preflight request",
+        )
+        for name, location, status, words in (
+            ("slash", "/x/?a=1", 308, "differs by the slash at the end"),
+            ("https", "https://127.0.0.1/x", 301, "from http to https"),
+            ("login", "https://id.example.com/login?next=/x", 302, "looks like a login page"),
+            ("elsewhere", "https://api.example.com/y", 307, "answer OPTIONS before anything"),
+            ("itself", "/x", 307, "or answer OPTIONS before"),
+            ("elsewhere-here", "/y", 307, "to http://127.0.0.1"),
+            ("nowhere", "http://[", 302, "to http://["),
+        )
+    ),
+    # 3: Vary.
+    row(
+        "vary-missing-everywhere",
+        (),
+        ("vary-missing",),
+        f"to {APP}, a request without Origin, another origin",
+        allows(APP, vary=()),
+    ),
+    row(
+        "vary-only-where-allowed",
+        (),
+        ("vary-missing",),
+        "on that to a request without Origin, another origin:",
+        lambda origin: Reply(200, ((ACAO, origin), VARY) if origin == APP else ()),
+    ),
+    row(
+        "wildcard-only-with-origin",
+        (),
+        ("vary-missing",),
+        "a request without Origin",
+        lambda origin: Reply(200, ((ACAO, "*"),) if origin else ()),
+    ),
+    row(
+        "vary-of-something-else",
+        ("--method", "head"),
+        ("vary-missing",),
+        "Vary: Origin",
+        allows(APP, vary=(("Vary", "Accept-Encoding"),)),
+    ),
+    # 4, 5: preflights that never reach the rules.
+    *(
+        row(
+            f"preflight-{status}",
+            PUT,
+            (code,),
+            words,
+            preflight=always(status=status, body=HTML),
+        )
+        for status, code, words in (
+            (401, "preflight-unauthorized", "preflights never carry credentials"),
+            (407, "preflight-unauthorized", "preflights never carry credentials"),
+            (403, "preflight-forbidden", f"does not allow {APP}"),
+            (404, "preflight-not-served", "no route for OPTIONS"),
+            (405, "preflight-not-served", "405 Method Not Allowed"),
+            (501, "preflight-not-served", "no route for OPTIONS"),
+            (500, "preflight-status", "browsers want 200 to 299"),
+            (599, "preflight-status", "got 599,"),
+        )
+    ),
+    row(
+        "preflight-405-with-headers",
+        PUT,
+        ("preflight-not-served",),
+        "no route for OPTIONS",
+        preflight=allows(APP, status=405),
+        message="It does not have HTTP ok status",
+    ),
+    # 6: any origin, and null.
+    row(
+        "reflected-with-credentials",
+        (),
+        ("origin-reflected",),
+        "https://cors-check.invalid was",
+        matches("", ACAC),
+    ),
+    row(
+        "reflected-by-preflights",
+        PUT,
+        ("origin-reflected",),
+        "every site can read and act as the user",
+        preflight=matches("", ACAC, METHODS),
+    ),
+    row(
+        "reflected-to-a-post",
+        ("--method", "POST", "--send"),
+        ("origin-reflected",),
+        "every site",
+        matches("", ACAC),
+        matches("", ACAC),
+    ),
+    row("null-allowed", (), ("null-allowed",), "sandboxed frame", allows(APP, "null")),
+    row("null-asked", (), ("null-allowed",), "sandboxed frame", allows("null"), origin="null"),
+    row("null-constant", (), ("null-allowed",), "sandboxed", constant("null"), origin="null"),
+    # 7, 12: credentials.
+    row(
+        "wildcard-refused",
+        CREDENTIALS,
+        ("allow-origin-wildcard-with-credentials",),
+        "leave credentials out on both sides",
+        constant("*"),
+        message="must not be the wildcard '*'",
+    ),
+    row(
+        "wildcard-beside-credentials",
+        (),
+        ("allow-origin-wildcard-with-credentials",),
+        "does not go with credentials",
+        constant("*", ACAC),
+    ),
+    row(
+        "credentials-missing",
+        CREDENTIALS,
+        ("allow-credentials-missing",),
+        "the answer has no Access-Control-Allow-Credentials",
+        constant(APP),
+    ),
+    row(
+        "credentials-missing-on-preflight",
+        (*PUT, *CREDENTIALS),
+        ("allow-credentials-missing",),
+        "the preflight's answer has no Access-Control-Allow-Credentials",
+        preflight=allows(APP, also=(METHODS,)),
+    ),
+    row(
+        "credentials-True",
+        CREDENTIALS,
+        ("allow-credentials-invalid",),
+        "in lower case",
+        constant(APP, (ACAC[0], "True")),
+    ),
+    row(
+        "credentials-twice-and-not-asked-for",
+        (),
+        ("allow-credentials-invalid",),
+        "true, true",
+        constant(APP, ACAC, ACAC),
+    ),
+    # 8, 9: methods and headers.
+    row(
+        "header-missing",
+        (*PUT, *TRACE, "--header", "X-B", "--header", "X-A: 1"),
+        ("header-not-in-allow-headers",),
+        "does not list x-a, x-b",
+        message="Request header field x-a is not allowed",
+    ),
+    row(
+        "authorization-under-wildcard",
+        (*TRACE, *TOKEN),
+        ("authorization-under-wildcard",),
+        "*, Authorization",
+        preflight=allows(APP, also=(METHODS, (NAMES[0], "*"))),
+    ),
+    row(
+        "wildcard-of-headers-with-credentials",
+        (*TRACE, *CREDENTIALS),
+        ("header-not-in-allow-headers",),
+        "'*' does not count with credentials",
+        preflight=allows(APP, also=(ACAC, METHODS, (NAMES[0], "*"))),
+    ),
+    row(
+        "method-missing",
+        ("--method", "DELETE"),
+        ("method-not-in-allow-methods",),
+        "add DELETE to",
+        message="Method DELETE is not allowed",
+    ),
+    row("patch", ("--method", "patch"), ("method-case",), "write 'PATCH' in the page"),
+    row(
+        "methods-malformed",
+        PUT,
+        ("allow-methods-malformed",),
+        "without quotes",
+        preflight=allows(APP, also=((METHODS[0], '["PUT"]'),)),
+    ),
+    row(
+        "headers-malformed",
+        PUT,
+        ("allow-headers-malformed",),
+        "without quotes",
+        preflight=allows(APP, also=(METHODS, (NAMES[0], "(X-Trace)"))),
+    ),
+    # 10: nearly the origin.
+    misfit("trailing-slash", "allow-origin-trailing-slash", f"{APP}/", "ends with a slash"),
+    misfit("path", "allow-origin-path", f"{APP}/shop", "such as a path"),
+    misfit("fragment", "allow-origin-path", f"{APP}#x", "such as a path"),
+    misfit("user", "allow-origin-path", "https://me@app.example.com", "such as a path"),
+    misfit("case", "allow-origin-case", "https://App.example.com", "has upper case"),
+    misfit("http-for-https", "allow-origin-scheme", "http://app.example.com", "another scheme"),
+    misfit("no-scheme", "allow-origin-no-scheme", "app.example.com", "lacks the scheme"),
+    misfit("default-port", "allow-origin-port", f"{APP}:443", "another port"),
+    misfit("other-port", "allow-origin-port", f"{APP}:8443", "another port"),
+    misfit(
+        "missing-port",
+        "allow-origin-port",
+        "http://localhost",
+        "write 'http://localhost:3000'",
+        origin="http://localhost:3000",
+    ),
+    misfit("pattern", "allow-origin-pattern", "https://*.example.com", "is a pattern"),
+    misfit("no-url", "allow-origin-invalid", "true", "is no origin: 'true'"),
+    misfit("empty", "allow-origin-invalid", "", "is no origin"),
+    misfit("another", "allow-origin-mismatch", EVIL, "another origin's"),
+    misfit("null-to-all", "allow-origin-mismatch", "null", "another origin's"),
+    misfit("no-host", "allow-origin-mismatch", "data:x", "another origin's"),
+    misfit("to-null", "allow-origin-mismatch", APP, "another origin's", origin="null"),
+    row("nothing", (), ("allow-origin-missing",), "if its pages may read this", always()),
+    row(
+        "nothing-and-404",
+        (),
+        ("allow-origin-missing",),
+        "look why it is 404 Not Found",
+        always(status=404),
+    ),
+    # 11, 13: one of two.
+    row(
+        "error-without",
+        TRACE,
+        ("errors-without-headers",),
+        "(500 Internal Server Error)",
+        always(status=500),
+    ),
+    row("404-without", TRACE, ("errors-without-headers",), "nginx", always(status=404)),
+    row(
+        "preflight-only",
+        TRACE,
+        ("allow-origin-on-preflight-only",),
+        "send the header with both",
+        always(),
+    ),
+    row(
+        "actual-only",
+        PUT,
+        ("allow-origin-on-actual-only",),
+        "the answer to a GET allows",
+        preflight=always(status=204),
+        message="No 'Access-Control-Allow-Origin' header",
+    ),
+    row(
+        "actual-only-of-head",
+        ("--method", "HEAD", *TRACE),
+        ("allow-origin-on-actual-only",),
+        "the answer to a HEAD allows",
+        preflight=always(),
+    ),
+    row(
+        "neither",
+        PUT,
+        ("allow-origin-missing",),
+        "the preflight's answer has no",
+        always(),
+        always(),
+    ),
+    # 15: caches.
+    row(
+        "cached-copy",
+        (),
+        ("cached-copy",),
+        "a cache answered (X-Cache: HIT from edge)",
+        other_copy,
+    ),
+    row("cached-by-age", (), ("cached-copy",), "(Age: 42)", constant(EVIL, AGE)),
+    row(
+        "cached-other-port",
+        (),
+        ("cached-copy",),
+        "empty the cache",
+        constant(f"{APP}:8443", ("CF-Cache-Status", "HIT")),
+    ),
+    row(
+        "cached-without",
+        (),
+        ("allow-origin-missing",),
+        "perhaps with the copy of a request without Origin",
+        always(("Cache-Status", "edge; hit")),
+    ),
+    misfit("not-cached", "allow-origin-mismatch", EVIL, "another", ("X-Cache", "MISS")),
+    # 16: Access-Control-Max-Age.
+    *(
+        row(
+            f"max-age-{name}",
+            PUT,
+            ("max-age-invalid",),
+            words,
+            preflight=allows(
+                APP, also=(METHODS, *(("Access-Control-Max-Age", value) for value in values))
+            ),
+        )
+        for name, values, words in (
+            ("negative", ["-1"], "Max-Age: -1'"),
+            ("unit", ["10 minutes"], "10 minutes"),
+            ("fraction", ["1.5"], "1.5"),
+            ("twice", ["600", "600"], "600, 600"),
+            ("empty", [""], "Max-Age: '"),
+        )
+    ),
+    # 17: look-alikes.
+    row(
+        "ends-alike",
+        (),
+        ("look-alike-prefix-allowed",),
+        "https://appxexample.com",
+        matches(r"example\.com$"),
+    ),
+    row(
+        "unescaped-dot",
+        (),
+        ("look-alike-prefix-allowed",),
+        "escape the dots",
+        matches(r"^https://app.example\.com$"),
+    ),
+    row(
+        "ends-alike-bare",
+        (),
+        ("look-alike-prefix-allowed",),
+        "https://corscheckexample.com",
+        matches(r"example\.com$"),
+        origin="https://example.com",
+    ),
+    row(
+        "ends-alike-second-level",
+        (),
+        ("look-alike-prefix-allowed",),
+        "https://wwwxshop.co.uk:8443",
+        matches(r"shop\.co\.uk:8443$"),
+        origin="https://www.shop.co.uk:8443",
+    ),
+    row(
+        "begins-alike",
+        (),
+        ("look-alike-suffix-allowed",),
+        "https://app.example.com.cors-check.invalid",
+        matches(r"^https://app\.example\.com"),
+    ),
+    row(
+        "begins-alike-in-preflights",
+        PUT,
+        ("look-alike-suffix-allowed",),
+        "give regular expressions an end",
+        preflight=matches(r"^https://app\.example\.com", METHODS),
+    ),
+    row(
+        "contains",
+        (),
+        ("look-alike-prefix-allowed", "look-alike-suffix-allowed"),
+        "",
+        matches(r"example.com"),
+    ),
+    row(
+        "address-begins-alike",
+        (),
+        ("look-alike-suffix-allowed",),
+        "http://10.0.0.1.cors-check.invalid",
+        matches(r"^http://10\.0\.0\.1"),
+        origin="http://10.0.0.1",
+    ),
+    # Several at once, in order, each once.
+    row(
+        "several",
+        (*PUT, "--send"),
+        ("allow-credentials-invalid", "max-age-invalid", "null-allowed"),
+        "",
+        allows(APP, also=((ACAC[0], "yes"),)),
+        allows(
+            APP,
+            "null",
+            also=((ACAC[0], "yes"), METHODS, ("Access-Control-Max-Age", "never")),
+        ),
+    ),
+]
+
+
+def planted(case: Planted, seen: list[Arrived] | None = None) -> Callable[[Arrived], Reply]:
+    def handler(arrived: Arrived) -> Reply:
+        if seen is not None:
+            seen.append(arrived)
+        is_preflight = "access-control-request-method" in arrived.headers
+        return (case.preflight if is_preflight else case.actual)(arrived.headers.get("origin"))
+
+    return handler
+
+
+class Printed(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(problem["code"] for problem in self.json["problems"])
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.out.split())
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command, in a thread: the server that it asks needs this loop."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    async def call(url: str, *arguments: str, origin: str = APP) -> Printed:
+        command = ["check", url, "--origin", origin, *arguments]
+        status = await asyncio.to_thread(main, command)
+        return Printed(status, *capsys.readouterr())
+
+    return call
+
+
+def url_of(server: RawServer, path: str = "/x") -> str:
+    return f"http://127.0.0.1:{server.ports[0]}{path}"
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+async def test_a_mistake_has_its_name_and_its_words(case: Planted, run: Any) -> None:
+    seen: list[Arrived] = []
+    async with raw_server(planted(case, seen)) as server:
+        told = await run(url_of(server), *case.arguments, "--json", origin=case.origin)
+        asked = len(seen)
+        text = await run(url_of(server), *case.arguments, origin=case.origin)
+    assert told.codes == case.codes
+    assert (told.status, text.status, told.err, text.err) == (1, 1, "", "")
+    assert case.message in (told.json["message"] or "")
+    assert told.json["allowed"] is (told.json["reason"] is None)
+    for problem in told.json["problems"]:
+        assert (
+            f"problem: {problem['reason']} [{problem['code']}] fix: {problem['fix']}" in text.words
+        )
+    assert case.words in text.words
+    assert (told.json["message"] or "Allowed: ") in text.words
+    assert "No problems found" not in text.words
+    assert all(len(line) <= 80 for line in text.out.splitlines() if " " in line.strip())
+    # What was printed is what was sent, and no more than promised.
+    assert [step["sent"]["method"] for step in told.json["steps"]] == [
+        one.method for one in seen[:asked]
+    ]
+    assert sum(step["kind"] == "probe" for step in told.json["steps"]) <= 5
+    sent = {step["sent"]["method"] for step in told.json["steps"] if step["kind"] == "probe"}
+    assert sent <= {"GET", "HEAD", "OPTIONS"}
+    assert "secret" not in told.out + text.out
+
+
+def test_every_problem_has_a_server_with_it() -> None:
+    planted_codes = {code for case in MISTAKES for code in case.values[0].codes}
+    # Others have tests of their own, below.
+    rest = {code for code in PROBLEMS if code not in planted_codes}
+    assert rest == {
+        "host-not-found",
+        "connection-refused",
+        "timed-out",
+        "tls-failed",
+        "not-http",
+        "connection-failed",
+        "refused-by-plugin",
+        "redirect-makes-origin-null",
+        "redirect-location-multiple",
+        "redirect-location-invalid",
+        "redirect-scheme",
+        "redirect-too-many",
+        "redirect-has-credentials",
+    }
+
+
+def test_every_reason_of_a_browser_has_words() -> None:
+    """But for those that are told apart further, or told before anything is sent."""
+    before = list(REASONS).index("no-answer")
+    refined = {
+        "no-answer",
+        "redirect-mode-error",
+        "redirect-leaves-origin",
+        "allow-origin-multiple",
+    }
+    assert {*list(REASONS)[before:]} - refined <= {*PROBLEMS}
+
+
+# --- Good servers -------------------------------------------------------------------------------
+
+FINE = [
+    row("constant-wildcard", (), (), "", constant("*")),
+    row("constant-origin", (), (), "", constant(APP)),
+    row("list", (), (), "", GOOD),
+    row("list-with-credentials", CREDENTIALS, (), "", GOOD),
+    row("head", ("--method", "HEAD"), (), "", GOOD),
+    row("vary-any", (), (), "", allows(APP, vary=(("Vary", "*"),))),
+    row(
+        "vary-in-two-lines", (), (), "", allows(APP, vary=(("vary", "Accept"), ("vary", "origin")))
+    ),
+    row("nothing-kept", (), (), "", allows(APP, vary=(("Cache-Control", "No-Store"),))),
+    row("reflected-without-credentials", (), (), "", matches("")),
+    row("reflected-null", (), (), "", matches(""), origin="null"),
+    row("readable-500", (), (), "gets the answer, 500 Internal", allows(APP, status=500)),
+    row("subdomains", (), (), "", matches(r"^https://([a-z]+\.)?example\.com$")),
+    row("credentials-false", (), (), "", constant(APP, (ACAC[0], "false"))),
+    row("put", PUT, (), "PUT was not sent"),
+    row("put-sent", (*PUT, "--send"), (), "200 OK"),
+    row("put-without-vary", PUT, (), "", preflight=allows(APP, also=(METHODS,), vary=())),
+    row("post-sent", ("--method", "POST", "--send"), (), "200 OK"),
+    row("headers", (*TRACE, *TOKEN), (), "gets the answer"),
+    row(
+        "wildcards",
+        (*PUT, *TRACE),
+        (),
+        "",
+        preflight=constant("*", (METHODS[0], "*"), (NAMES[0], "*")),
+    ),
+    row(
+        "max-age",
+        PUT,
+        (),
+        "",
+        preflight=allows(APP, also=(METHODS, ("Access-Control-Max-Age", "0"))),
+    ),
+    row(
+        "options",
+        ("--method", "options"),
+        (),
+        "",
+        preflight=allows(APP, also=((METHODS[0], "OPTIONS"),)),
+    ),
+    row("ipv6", (), (), "", allows("http://[::1]:3000"), origin="http://[::1]:3000"),
+    row("app-scheme", (), (), "", allows("capacitor://localhost"), origin="capacitor://localhost"),
+    row("busy-with-probes", (), (), "", lambda o: GOOD(o) if o == APP else Reply(429)),
+    row("failing-on-probes", (), (), "", lambda o: GOOD(o) if o == APP else Reply(500)),
+]
+
+
+@pytest.mark.parametrize("case", FINE)
+async def test_no_false_alarm(case: Planted, run: Any) -> None:
+    async with raw_server(planted(case)) as server:
+        told = await run(url_of(server), *case.arguments, "--json", origin=case.origin)
+        text = await run(url_of(server), *case.arguments, origin=case.origin)
+    assert told.codes == ()
+    assert (told.status, text.status, told.err, text.err) == (0, 0, "", "")
+    assert (told.json["allowed"], told.json["reason"], told.json["message"]) == (True, None, None)
+    assert "No problems found." in text.words
+    assert case.words in text.words
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(CorsOptions(), id="defaults"),
+        pytest.param(CorsOptions(allow_headers="*", expose_headers="*"), id="everything"),
+        pytest.param(CorsOptions(allow_origins=[APP], allow_headers=["X-Trace"]), id="one-origin"),
+        pytest.param(
+            CorsOptions(
+                allow_origins=[APP, "https://*.example.com", "https://*-x.example.org"],
+                allow_credentials=True,
+                allow_headers=["X-Trace"],
+                max_age=None,
+            ),
+            id="patterns",
+        ),
+        pytest.param(
+            CorsOptions(allow_origins=lambda _, origin: origin == APP, allow_headers="*"),
+            id="callable",
+        ),
+        pytest.param(
+            [
+                CorsOptions(allow_origins=[APP], allow_headers="*", allow_credentials=True),
+                CorsOptions(allow_origins="*"),
+            ],
+            id="rules",
+        ),
+    ],
+)
+async def test_our_own_servers_are_fine(
+    options: Any, debug: bool, run: Any, aiohttp_server: Any
+) -> None:
+    async def ok(_request: web.Request) -> web.Response:
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_get("/x", ok)
+    app.router.add_put("/x", ok)
+    setup(app, options, debug=debug)
+    url = str((await aiohttp_server(app)).make_url("/x"))
+    names = TRACE if options != CorsOptions() else ()
+    for arguments in ((), ("--method", "HEAD"), names, PUT, (*PUT, *names), (*PUT, "--send")):
+        told = await run(url, *arguments, "--json")
+        assert (told.status, told.codes) == (0, ())
+
+
+# --- Our own reasons ----------------------------------------------------------------------------
+
+
+async def refusing(aiohttp_server: Any, debug: bool) -> str:
+    async def ok(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_put("/x", ok)
+    setup(app, CorsOptions(allow_origins=[APP], allow_headers=["X-Trace"]), debug=debug)
+    return str((await aiohttp_server(app)).make_url("/x"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "origin", "slug", "words"),
+    [
+        pytest.param(PUT, EVIL, "origin-not-listed", f"fix: add '{EVIL}' to allow", id="origin"),
+        pytest.param(
+            (*PUT, "--header", "X-B"),
+            APP,
+            "header-not-allowed",
+            "'x-b'; allow_headers=('x-trace',) [header-not-allowed] fix: add 'x-b' to",
+            id="header",
+        ),
+        pytest.param(
+            ("--method", "DELETE"),
+            APP,
+            "method-not-served",
+            "fix: add a route for 'DELETE', or use",
+            id="method",
+        ),
+    ],
+)
+async def test_in_debug_mode_the_server_says_why(
+    arguments: tuple[str, ...], origin: str, slug: str, words: str, run: Any, aiohttp_server: Any
+) -> None:
+    url = await refusing(aiohttp_server, debug=True)
+    told = await run(url, *arguments, "--json", origin=origin)
+    text = await run(url, *arguments, origin=origin)
+    assert (told.status, told.codes, told.json["server_reason"]) == (1, (slug,), slug)
+    assert "problem: the server says: " in text.words
+    assert words.lower() in text.words.lower()
+
+
+async def test_without_debug_mode_the_log_says_why(run: Any, aiohttp_server: Any) -> None:
+    url = await refusing(aiohttp_server, debug=False)
+    told = await run(url, *PUT, "--json", origin=EVIL)
+    assert (told.status, told.codes) == (1, ("refused-by-plugin",))
+    assert told.json["server_reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "reason", "fix"),
+    [
+        pytest.param(
+            "CORS preflight refused: words of a later version: 'x' [origin-not-listed]",
+            "origin-not-listed",
+            "the server says: words of a later version: 'x'",
+            "add it to allow_origins if its pages may read this",
+            id="other-words",
+        ),
+        pytest.param(
+            "CORS preflight refused: a [no-such-reason]",
+            "refused-by-plugin",
+            *PROBLEMS["refused-by-plugin"],
+            id="other-reason",
+        ),
+        pytest.param(
+            "CORS preflight refused: \x1b[2J\n; add \x07x to allow_headers [header-not-allowed]",
+            "header-not-allowed",
+            "the server says: \\x1b[2J\\n",
+            "add \\x07x to allow_headers",
+            id="escaped",
+        ),
+    ],
+)
+async def test_a_servers_words_are_not_trusted(
+    body: str, code: str, reason: str, fix: str, run: Any
+) -> None:
+    answer = always(status=403, body=body.encode())
+    async with raw_server(planted(Planted((), (), "", preflight=answer))) as server:
+        told = await run(url_of(server), *PUT, "--json")
+        text = await run(url_of(server), *PUT)
+    assert told.json["problems"] == [{"code": code, "reason": reason, "fix": fix}]
+    assert text.out.isascii()
+    assert text.out.replace("\n", "").isprintable()
+
+
+# --- What goes over the wire --------------------------------------------------------------------
+
+
+async def test_the_steps_are_printed_as_they_were(run: Any) -> None:
+    case = Planted((), (), "")
+    seen: list[Arrived] = []
+    async with raw_server(planted(case, seen)) as server:
+        url = url_of(server)
+        text = await run(url, *PUT, *TRACE, "--send")
+        told = await run(url, *PUT, *TRACE, "--send", "--json")
+    assert text.out.splitlines() == [
+        "1. Preflight: may the page send this?",
+        f"   > OPTIONS {url}",
+        "   > Accept: */*",
+        "   > Access-Control-Request-Method: PUT",
+        "   > Access-Control-Request-Headers: x-trace",
+        f"   > Origin: {APP}",
+        "   < 204 No Content",
+        "   < Vary: Origin",
+        f"   < {ACAO}: {APP}",
+        f"   < {': '.join(ACAC)}",
+        f"   < {': '.join(METHODS)}",
+        f"   < {': '.join(NAMES)}",
+        "   passed",
+        "",
+        "2. The request itself",
+        f"   > PUT {url}",
+        "   > X-Trace: ...",
+        "   > Accept: */*",
+        f"   > Origin: {APP}",
+        "   < 200 OK",
+        "   < Vary: Origin",
+        f"   < {ACAO}: {APP}",
+        f"   < {': '.join(ACAC)}",
+        "   passed",
+        "",
+        "Probes: what others get",
+        "Request    Origin                                      Answer",
+        "preflight  https://cors-check.invalid                  204, no allow header",
+        "preflight  null                                        204, no allow header",
+        "preflight  https://appxexample.com                     204, no allow header",
+        "preflight  https://app.example.com.cors-check.invalid  204, no allow header",
+        "",
+        "Allowed: fetch() gets the answer, 200 OK.",
+        "No problems found.",
+    ]
+    assert (seen[1].method, seen[1].headers["x-trace"], seen[1].body) == ("PUT", "secret", b"")
+    assert told.json | {"steps": []} == {
+        "url": url,
+        "origin": APP,
+        "method": "PUT",
+        "allowed": True,
+        "reason": None,
+        "message": None,
+        "server_reason": None,
+        "request_sent": True,
+        "problems": [],
+        "steps": [],
+    }
+    assert told.json["steps"][1] == {
+        "kind": "request",
+        "sent": {
+            "method": "PUT",
+            "url": url,
+            "headers": [["X-Trace", "..."], ["Accept", "*/*"], ["Origin", APP]],
+        },
+        "received": {
+            "status": 200,
+            "headers": [[*VARY], [ACAO, APP], [*ACAC], ["Content-Length", "0"]],
+        },
+    }
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "patch", "PATCH", "PURGE"])
+async def test_what_may_change_something_is_not_sent(method: str, run: Any) -> None:
+    seen: list[Arrived] = []
+    listed = (METHODS[0], f"PUT, DELETE, PATCH, PURGE, {method}")
+    case = Planted((), (), "", preflight=allows(APP, also=(listed,)))
+    async with raw_server(planted(case, seen)) as server:
+        text = await run(url_of(server), "--method", method)
+        told = await run(url_of(server), "--method", method, "--json")
+    assert {one.method for one in seen} == {"OPTIONS"}
+    assert f"{method} was not sent, as it might change something" in text.words
+    assert "Allowed: the preflight passes." in text.words
+    assert (told.status, told.json["request_sent"]) == (0, False)
+
+
+async def test_patch_goes_out_as_it_is(run: Any) -> None:
+    seen: list[Arrived] = []
+    case = Planted((), (), "", preflight=allows(APP, also=((METHODS[0], "patch"),)))
+    async with raw_server(planted(case, seen)) as server:
+        told = await run(url_of(server), "--method", "patch", "--send", "--json")
+    assert told.status == 0
+    assert [one.method for one in seen[:2]] == ["OPTIONS", "patch"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "value"),
+    [
+        ("X-A: b: c", "x-a", "b: c"),
+        ("X-A:", "x-a", ""),
+        ("X-A", "x-a", "1"),
+        ("content-type", "content-type", "application/json"),
+        ("Range", "range", "bytes=0-"),
+    ],
+)
+async def test_headers_as_they_are_given(argument: str, name: str, value: str, run: Any) -> None:
+    seen: list[Arrived] = []
+    case = Planted((), (), "", preflight=allows(APP, also=((NAMES[0], "x-a, content-type"),)))
+    async with raw_server(planted(case, seen)) as server:
+        told = await run(url_of(server), "--header", argument, "--json")
+    actual = next(one for one in seen if one.method == "GET")
+    assert (told.status, actual.headers[name]) == (0, value)
+    assert ("content-type" in actual.headers) is (name == "content-type")
+
+
+async def test_session_cookies_are_not_printed(run: Any) -> None:
+    case = Planted((), (), "", constant("*", ("Set-Cookie", "session=secret")))
+    async with raw_server(planted(case)) as server:
+        told = await run(url_of(server), "--json")
+        text = await run(url_of(server))
+    assert "secret" not in told.out + text.out
+    assert ["Set-Cookie", "..."] in told.json["steps"][0]["received"]["headers"]
+
+
+async def test_the_text_of_a_preflights_answer_is_shown(run: Any) -> None:
+    case = Planted((), (), "", preflight=always(status=400, body=b"Disallowed\x1b CORS origin"))
+    async with raw_server(planted(case)) as server:
+        text = await run(url_of(server), *PUT)
+    assert "   < body: Disallowed\\x1b CORS origin\n" in text.out
+
+
+async def test_of_a_long_or_broken_body_the_beginning_is_enough(run: Any) -> None:
+    broken = (("Content-Encoding", "gzip"),)
+    for case in (
+        Planted((), (), "", preflight=always(status=400, body=b"x" * 1_000_000)),
+        Planted((), (), "", preflight=always(*broken, status=400, body=b"no gzip")),
+    ):
+        async with raw_server(planted(case)) as server:
+            told = await run(url_of(server), *PUT, "--json")
+        assert told.codes == ("preflight-status",)
+
+
+# --- Redirects ----------------------------------------------------------------------------------
+
+
+def redirecting(lines: Headers, also: Answer = GOOD) -> Callable[[Arrived], Reply]:
+    """Redirects /x, and answers everywhere else."""
+
+    def handler(arrived: Arrived) -> Reply:
+        if arrived.url.endswith("/x"):
+            return Reply(302, ((ACAO, APP), *lines))
+        return also(arrived.headers.get("origin"))
+
+    return handler
+
+
+async def test_redirects_are_followed(run: Any) -> None:
+    async with raw_server(redirecting((("Location", "/y"),))) as server:
+        told = await run(url_of(server), "--json")
+    steps = [(step["kind"], step["sent"]["url"][-2:]) for step in told.json["steps"]]
+    assert steps[:2] == [("request", "/x"), ("request", "/y")]
+    assert (told.status, told.codes) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ((("Location", "/y"), ("Location", "/z")), "redirect-location-multiple"),
+        ((("Location", "http://["),), "redirect-location-invalid"),
+        ((("Location", "ftp://example.com/"),), "redirect-scheme"),
+        ((("Location", "/x"),), "redirect-too-many"),
+        ((("Location", "http://me:pw@127.0.0.1/"),), "redirect-has-credentials"),
+    ],
+)
+async def test_redirects_that_lead_nowhere(lines: Headers, code: str, run: Any) -> None:
+    async with raw_server(redirecting(lines)) as server:
+        told = await run(url_of(server), "--json")
+    assert (told.status, told.codes) == (1, (code,))
+
+
+async def test_a_redirect_to_another_origin_makes_the_origin_null(run: Any) -> None:
+    async with raw_server(planted(Planted((), (), "", GOOD))) as other:
+        location = url_of(other, "/there")
+        async with raw_server(redirecting((("Location", location),))) as server:
+            told = await run(url_of(server), "--json")
+    (problem,) = told.json["problems"]
+    assert (told.status, problem["code"]) == (1, "redirect-makes-origin-null")
+    assert f"of {location}, where the request was redirected," in problem["reason"]
+    assert problem["fix"].startswith(f"let the page ask for {location} itself")
+
+
+# --- No answer ----------------------------------------------------------------------------------
+
+
+async def failed(run: Any, url: str, *arguments: str) -> tuple[str, str]:
+    told = await run(url, *arguments, "--json")
+    text = await run(url, *arguments)
+    (problem,) = told.json["problems"]
+    assert (told.status, text.status, told.err, text.err) == (1, 1, "", "")
+    assert (told.json["reason"], told.json["steps"][0]["received"]) == ("no-answer", None)
+    assert "   no answer\n" in text.out
+    assert "Failed: fetch() rejects" in text.out
+    assert "\n" not in problem["reason"]
+    return problem["code"], problem["reason"]
+
+
+async def test_nothing_listens(run: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    for host in (address, address.replace("127.0.0.1", "localhost")):
+        found = await failed(run, f"http://{host}/")
+        assert found == ("connection-refused", f"nothing listens at {host}")
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "Name or service not known")])
+async def test_a_name_without_address(
+    error: OSError, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    found = await failed(run, "https://nope.example/")
+    assert found == ("host-not-found", "the name nope.example has no address")
+
+
+async def test_a_name_that_cannot_be_one(run: Any) -> None:
+    name = f"{'a' * 70}.example"
+    assert (await failed(run, f"https://{name}/"))[0] == "host-not-found"
+
+
+async def test_a_server_that_is_silent(run: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        found = await failed(run, url, "--timeout", "0.2")
+    assert found == ("timed-out", "no answer came within 0.2 seconds")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "not-http", "no answer of HTTP: "),
+        (b"", "connection-failed", "the server closed it without an answer"),
+    ],
+)
+async def test_a_server_of_something_else(sent: bytes, code: str, words: str, run: Any) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        found = await failed(run, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert found[0] == code
+    assert words in found[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(101, "Network is unreachable"), "Network is unreachable"),
+        (OSError("several went wrong"), "several went wrong"),
+    ],
+)
+def test_other_failures_are_told_in_the_systems_words(error: OSError, expected: str) -> None:
+    from aiohttp import ClientConnectorError
+
+    key: Any = type("Key", (), {"host": "x", "port": 1, "ssl": True})
+    for one in (ClientConnectorError(key, error), error):
+        found = check._failure(one, "x:1", 10)
+        assert found.code == "connection-failed"
+        assert expected in found.reason
+
+
+async def test_tls(run: Any, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    make_certificate(certificate, key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    app = web.Application()
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        host = f"127.0.0.1:{runner.addresses[0][1]}"
+        code, reason = await failed(run, f"https://{host}/")
+    finally:
+        await runner.cleanup()
+    assert code == "tls-failed"
+    assert reason.startswith(f"there is no secure connection to {host}: self")
+
+
+async def test_https_to_a_server_without_tls(run: Any, aiohttp_server: Any) -> None:
+    server = await aiohttp_server(web.Application())
+    code, _ = await failed(run, str(server.make_url("/")).replace("http:", "https:"))
+    assert code == "tls-failed"
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+async def test_where_a_probe_gets_no_answer_the_rest_is_left_out(last: int, run: Any) -> None:
+    """The server answers so many requests, and closes the connection on the next."""
+    count = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        count += 1
+        if count <= last:
+            found = re.search(r"^Origin: (.*)\r$", head, re.MULTILINE)
+            writer.write(GOOD(found[1] if found else None).encode("GET")[:-2])
+            writer.write(b"Connection: close\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        told = await run(url, "--json")
+        count = 0
+        text = await run(url)
+    answered = [step["received"] is not None for step in told.json["steps"]]
+    assert answered == [True] * last + [False]
+    assert (told.status, told.codes) == (0, ())
+    assert text.words.count("no answer") == 1
+
+
+async def test_where_the_actual_request_gets_no_answer_after_a_bad_preflight(run: Any) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"OPTIONS"):
+            writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        told = await run(url, *PUT, "--json")
+    assert (told.status, told.codes) == (1, ("allow-origin-missing",))
+
+
+# --- Usage --------------------------------------------------------------------------------------
+
+URL = "https://api.example.com/x"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param([URL], "--origin", id="no-origin"),
+        pytest.param(["--origin", APP], "URL", id="no-url"),
+        pytest.param(["api.example.com/x", "--origin", APP], "write 'https://api", id="no-scheme"),
+        pytest.param(
+            ["localhost:8080/x", "--origin", APP], "write 'http://localhost:8080/x'", id="local"
+        ),
+        pytest.param(["ws://a.example/x", "--origin", APP], "is no URL of HTTP", id="websocket"),
+        pytest.param(["http://a.example:x/", "--origin", APP], "is no URL: ", id="bad-port"),
+        pytest.param(["https://", "--origin", APP], "Failed to parse URL", id="no-host"),
+        pytest.param(
+            ["https://me:pw@a.example/", "--origin", APP], "includes credentials", id="user-in-url"
+        ),
+        pytest.param([URL, "--origin", "app.example.com"], f"write '{APP}'", id="bare-origin"),
+        pytest.param([URL, "--origin", f"{APP}/"], f"write '{APP}'", id="origin-with-slash"),
+        pytest.param([URL, "--origin", "https://*.example.com"], "is a pattern", id="pattern"),
+        pytest.param([URL, "--origin", "*"], "is a pattern", id="wildcard"),
+        pytest.param([URL, "--origin", "file:///tmp/x.html"], "write null", id="file"),
+        pytest.param([URL, "--origin", f"{'a' * 600}://b"], "is no origin", id="long-origin"),
+        pytest.param(
+            [URL, "--origin", "https://api.example.com"], "have one origin", id="same-origin"
+        ),
+        pytest.param([URL, "--origin", APP, "--method", "TRACE"], "is unsupported", id="trace"),
+        pytest.param([URL, "--origin", APP, "--method", "a b"], "not a valid", id="no-method"),
+        pytest.param([URL, "--origin", APP, "--header", "Cookie: a"], "leave it out", id="cookie"),
+        pytest.param([URL, "--origin", APP, "--header", "a b: c"], "Invalid name", id="bad-name"),
+        pytest.param(
+            [URL, "--origin", APP, "--header", "a: b\nc"], "Invalid value", id="bad-value"
+        ),
+        pytest.param(
+            [URL, "--origin", APP, "--method", "POST"],
+            "--header 'Content-Type: application/json'",
+            id="post-without-preflight",
+        ),
+        pytest.param([URL, "--origin", APP, "--timeout", "0"], "no number of", id="no-time"),
+        pytest.param([URL, "--origin", APP, "--timeout", "nan"], "no number of", id="nan"),
+        pytest.param([URL, "--origin", APP, "--timeout", "soon"], "no number of", id="no-number"),
+        pytest.param([URL, "--origin", APP, "--timeout", "1e9"], "up to 3600", id="too-long"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_to_write(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["check", *arguments])
+    printed = capsys.readouterr()
+    assert (caught.value.code, printed.out) == (2, "")
+    assert words in printed.err
+
+
+def test_the_help_tells_what_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["check", "--help"])
+    assert caught.value.code == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Of any other method only the preflight is sent" in words
+    assert "--send sends that too" in words
+
+
+def test_ctrl_c_ends_it_quietly(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(coroutine: Any) -> None:
+        coroutine.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "run", interrupted)
+    assert main(["check", URL, "--origin", APP]) == 1
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("origin", "status"), [(APP, 0), (EVIL, 1), ("no", 2)])
+async def test_as_a_process(origin: str, status: int) -> None:
+    command = (sys.executable, "-m", "aiohttp_cors_plugin", "check")
+    async with raw_server(planted(Planted((), (), ""))) as server:
+        process = await asyncio.create_subprocess_exec(
+            *command, url_of(server), "--origin", origin, stdout=-1, stderr=-1
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == status
+    assert (b"\x1b" in out, b"Traceback" in err) == (False, False)
+    assert (out == b"", err == b"") == (status == 2, status != 2)
+
+
+def make_certificate(certificate: Path, key: Path) -> None:
+    """A certificate that nobody vouches for."""
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-out", str(certificate), "-keyout", str(key)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
