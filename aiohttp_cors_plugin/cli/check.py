@@ -154,7 +154,8 @@ PROBLEMS: Final = {
         "add {subject} to Access-Control-Allow-Headers; '*' does not count with credentials",
     ),
     "authorization-under-wildcard": (
-        "the '*' in Access-Control-Allow-Headers does not cover Authorization",
+        "the '*' in Access-Control-Allow-Headers does not cover Authorization; Chromium lets it"
+        " pass, the Fetch standard does not",
         "list it by name: 'Access-Control-Allow-Headers: *, Authorization'",
     ),
     "allow-methods-malformed": (
