@@ -23,7 +23,6 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from aiohttp import (
     ClientConnectionError,
     ClientError,
-    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientWebSocketResponse,
@@ -51,6 +50,7 @@ from aiohttp_cors_plugin._explain import request_for
 from aiohttp_cors_plugin._fetch import VARY
 from aiohttp_cors_plugin._origins import parse_origin
 from aiohttp_cors_plugin._routing import resolve_as
+from aiohttp_cors_plugin._sending import request_class
 from aiohttp_cors_plugin.plugin import CORS
 
 __all__ = ["Exchange", "FetchError", "Page", "Response"]
@@ -464,7 +464,7 @@ class Page:
             connector=client.connector,
             connector_owner=False,
             cookie_jar=DummyCookieJar(),
-            request_class=_request_class(sent.method),
+            request_class=request_class(sent.method),
             timeout=client.timeout,
         )
         async with session:
@@ -512,17 +512,6 @@ class Page:
             method, sent.url, origin=origin, headers=headers, credentials=credentials
         )
         return None if explanation.reason is None else (explanation.reason, explanation.message)
-
-
-def _request_class(method: str) -> type[ClientRequest]:
-    """What sends the method as it is: aiohttp makes `PATCH` of `patch`, and browsers do not."""
-
-    class Request(ClientRequest):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.method = method
-
-    return Request
 
 
 class _Buffer:

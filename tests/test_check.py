@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp_cors_plugin import CorsOptions, setup
 from aiohttp_cors_plugin._browser import REASONS
 from aiohttp_cors_plugin.cli import check, main
-from aiohttp_cors_plugin.cli.check import PROBLEMS
+from aiohttp_cors_plugin.cli._diagnosis import PROBLEMS
 from tests.app import APP, EVIL
 from tests.raw_server import Arrived, Headers, RawServer, Reply, raw_server
 
