@@ -28,8 +28,15 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from yarl import URL
 
-from aiohttp_cors_plugin._browser import Exchange, FetchRequest, PreflightCache, Received, fetch
-from aiohttp_cors_plugin._browser import Verdict as Sight
+from aiohttp_cors_plugin._browser import (
+    Exchange,
+    FetchRequest,
+    PreflightCache,
+    Received,
+    Verdict,
+    fetch,
+    unsafe_header_names,
+)
 from aiohttp_cors_plugin._fetch import PARSEABLE_METHODS
 
 # --- What programs are made of: their sources are printed with them -----------------------------
@@ -766,6 +773,20 @@ ACTUALS = st.builds(
 REQUESTS = st.one_of(PREFLIGHTS, ACTUALS)
 """What may arrive over the wire, well formed or not."""
 
+ASKED = st.builds(
+    Request,
+    st.sampled_from([*[AIMED] * 4, *METHODS, "CHICKEN", "patch"]),
+    st.one_of(st.sampled_from(PLACES[:-3]), *[st.integers(0, 99).map(str)] * 3),
+    st.sampled_from(
+        [
+            *((), (), (("X-Key", "1"),), (("Content-Type", "application/json"),)),
+            *((("Authorization", "t"), ("x-key", "1")), (("X-Other", "1"),)),
+        ]
+    ),
+    st.just(HOSTS[0]),
+)
+"""What a script may ask for: without `Origin`."""
+
 
 def places_of(
     app: App, host: str = HOSTS[0], prefix: str = ""
@@ -881,7 +902,7 @@ async def serving(app: web.Application) -> AsyncIterator[Client]:
         await runner.cleanup()
 
 
-async def browse(client: Client, request: FetchRequest, cache: PreflightCache) -> Sight:
+async def browse(client: Client, request: FetchRequest, cache: PreflightCache) -> Verdict:
     """What a page gets that calls `fetch()`, by `_browser.py`."""
     steps: Exchange = fetch(request, cache)
     received = None
@@ -892,13 +913,12 @@ async def browse(client: Client, request: FetchRequest, cache: PreflightCache) -
             answer = await client.ask(Request(sent.method, f"/{path}", sent.headers, host))
             received = Received(answer.status, answer.headers)
     except StopIteration as end:
-        sight: Sight = end.value
-        return sight
+        verdict: Verdict = end.value
+        return verdict
 
 
 # --- The oracle ---------------------------------------------------------------------------------
 
-SAFE_METHODS = ("GET", "HEAD", "POST")
 COMMON = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 SAFE_NAMES = ("accept", "accept-language", "content-language", "content-type", "range")
 CORS_NAMES = (
@@ -906,11 +926,12 @@ CORS_NAMES = (
     *("access-control-allow-methods", "access-control-allow-headers"),
     *("access-control-expose-headers", "access-control-max-age"),
 )
-# Scripts read these without being told, and those never.
-NEVER_LISTED = {
+# Scripts read these without being told, and the others of the second set never.
+SAFELISTED = {
     *("cache-control", "content-language", "content-length", "content-type", "expires"),
-    *("last-modified", "pragma", "set-cookie", "set-cookie2", *CORS_NAMES),
+    *("last-modified", "pragma"),
 }
+NEVER_LISTED = SAFELISTED | {"set-cookie", "set-cookie2", *CORS_NAMES}
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 
@@ -1124,6 +1145,51 @@ class Oracle:
         if exposed:
             headers["access-control-expose-headers"] = exposed
         return headers
+
+    # What a page sees
+
+    async def sight(self, fetch: FetchRequest, twin: Client) -> tuple[int, set[str]] | bool:
+        """The status and the headers that a page reads, False for nothing.
+
+        True where no policy says anything about it: then it is as without the plugin.
+        """
+        host, _, path = fetch.url.removeprefix("http://").partition("/")
+        origin = ("Origin", fetch.origin)
+        request = Request(fetch.method, f"/{path}", (origin, *fetch.headers), host)
+        unsafe = unsafe_header_names(fetch.headers)
+        if fetch.method not in ("GET", "HEAD", "POST") or unsafe:
+            lines: tuple[tuple[str, str], ...] = (
+                origin,
+                ("Access-Control-Request-Method", fetch.method),
+            )
+            if unsafe:
+                lines += (("Access-Control-Request-Headers", ",".join(unsafe)),)
+            preflight = await self.preflight(Request("OPTIONS", request.path, lines, host))
+            if preflight is None:
+                return True
+            if isinstance(preflight, Refused) or not passes(fetch, preflight.headers):
+                return False
+        bare = await twin.ask(request)
+        if bare.status == 400:  # of aiohttp's parser, for a method that has a route all the same
+            return False
+        stamped = await self.stamped(request, bare)
+        if stamped is None:
+            return True
+        if not passes(fetch, stamped):
+            return False
+        there = {name.lower() for name, _ in bare.headers} - {*CORS_NAMES} | stamped.keys()
+        exposed = stamped.get("access-control-expose-headers", set())
+        if exposed == {"*"} and fetch.credentials != "include":
+            exposed = there
+        return bare.status, (there & (SAFELISTED | exposed)) - {"set-cookie"}
+
+
+def passes(fetch: FetchRequest, headers: Mapping[str, Any]) -> bool:
+    """The CORS check of a browser."""
+    allowed = headers.get("access-control-allow-origin")
+    if fetch.credentials != "include":
+        return allowed in ("*", fetch.origin)
+    return allowed == fetch.origin and "access-control-allow-credentials" in headers
 
 
 def _elements(line: str) -> list[str]:
