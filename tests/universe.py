@@ -271,7 +271,7 @@ def program(app: App, *, plugin: bool = True) -> str:
         lines += [f"    {line}" for route in late for line in _register(route, "app", plugin)]
         if plugin:
             lines += [f"    {line}" for route in late for line in _overrides(route, app)]
-            if any(route.kind != "get" or "OPTIONS" in route.keys for route in late):
+            if any(route.keys & {"*", "OPTIONS"} or route.kind == "custom" for route in late):
                 lines.append("    cors_app.rescan()")
         lines.append("app.on_startup.append(late)")
     body = "\n".join(lines)
@@ -422,35 +422,10 @@ PATHS = (
 )
 FILLED = {"/{x}": "/a", "/a/{x}": "/a/a", "/{x}/b": "/a/b", "/s/{x}": "/s/a", "/{x}/{y}": "/a/b"}
 FILLED |= {r"/{x:[a-z]+}": "/a", r"/a{tail:.*}": "/a"}
-PLACES = (
-    *(
-        "/a",
-        "/a",
-        "/a/b",
-        "/b",
-        "/c",
-        "/c/",
-        "/s",
-        "/s/",
-        "/s/a",
-        "/s/a/b",
-        "/s/b",
-        "/s/s/a",
-        "/s/s",
-    ),
-    *(
-        "/s/s/s/a",
-        "/t/a",
-        "/t",
-        "/",
-        "/7",
-        "/a/7",
-        "/av",
-        "/f/py.typed",
-        "/f/none",
-        "/s/f/py.typed",
-    ),
-    *("/s/f/none", "/no/such/place/7", "/%61", "/a?x=1", "/s/%C3%A4", "/c/7"),
+PLACES = tuple(
+    "/a /a /a/b /b /c /c/ /s /s/ /s/a /s/a/b /s/b /s/s/a /s/s /s/s/s/a /t/a /t / /7 /a/7"
+    " /av /f/py.typed /f/none /s/f/py.typed /s/f/none /no/such/place/7 /c/7"
+    " /%61 /a?x=1 /s/%C3%A4".split()
 )
 METHODS = ("GET", "GET", "HEAD", "POST", "PUT", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND")
 ODD_METHODS = ("CHICKEN", "patch", "put", "TRACE", "CONNECT", "", "GET, PUT", "a b", "*", "QUERY")
