@@ -32,6 +32,12 @@ class Explanation:
         preflight_headers: the CORS headers of that answer.
         headers: those of the response itself; empty where a refused preflight comes before it.
 
+    Example:
+        >>> explanation = await cors.explain("GET", "/report", origin="https://app.example.com")
+        >>> assert explanation.allowed, explanation.message
+        >>> dict(explanation.headers)["Access-Control-Allow-Origin"]
+        'https://app.example.com'
+
     """
 
     allowed: bool

@@ -38,6 +38,11 @@ def is_preflight(request: web.BaseRequest) -> bool:
 
     Any other OPTIONS request is the application's own business.
     https://fetch.spec.whatwg.org/#cors-preflight-request
+
+    Example:
+        >>> is_preflight(request)
+        False
+
     """
     if request.method != hdrs.METH_OPTIONS:
         return False

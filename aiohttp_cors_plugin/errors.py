@@ -22,6 +22,10 @@ class Problem:
         reason: why it is refused.
         fix: what to write instead.
 
+    Example:
+        >>> print(Problem("origin-has-path", "allow_origins[0]", "a", "has a path", "leave it out"))
+        allow_origins[0]: 'a' has a path; leave it out [origin-has-path]
+
     """
 
     code: str

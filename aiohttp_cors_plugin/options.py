@@ -142,6 +142,11 @@ class CorsOptions:
             CorsConfigError: an unknown variable with the prefix, an unset or empty list of
                 origins, a bad value; the problems name the variables.
 
+        Example:
+            >>> environ = {"CORS_ALLOW_ORIGINS": "https://app.example.com", "CORS_MAX_AGE": "60"}
+            >>> CorsOptions.from_env(environ=environ).max_age
+            60
+
         """
         variables = {
             name.removeprefix(prefix).lower(): value

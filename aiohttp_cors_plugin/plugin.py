@@ -103,6 +103,11 @@ def is_same_origin(request: web.BaseRequest) -> bool:
     """Whether a request comes from the host and port that it goes to, or names no origin.
 
     The scheme is not compared: behind a proxy that ends TLS the application does not see it.
+
+    Example:
+        >>> if not is_same_origin(request):
+        ...     raise web.HTTPForbidden
+
     """
     origin = origin_of(request)
     if origin is None:
@@ -149,7 +154,13 @@ class _Match(PreflightMatch):
 
 
 class Cors:
-    """The handle of an application's CORS support; made by `setup`."""
+    """The handle of an application's CORS support; made by `setup`, kept at `app[CORS]`.
+
+    Example:
+        >>> cors = setup(app, CorsOptions(allow_origins=["https://app.example.com"]))
+        >>> cors.override(app.router["report"], max_age=60)
+
+    """
 
     def __init__(
         self,
@@ -220,6 +231,10 @@ class Cors:
             CorsConfigError: `defaults` is no options, or an override does not fit it; the old
                 defaults stay in force.
 
+        Example:
+            >>> options = await asyncio.to_thread(CorsOptions, allow_origins=many_origins)
+            >>> cors.reconfigure(options)
+
         """
         table = Table(rules_of(defaults, "defaults"), self._overrides)
         self._check(table, self._overridden)
@@ -240,6 +255,11 @@ class Cors:
         Raises:
             CorsConfigError: an override of a late route does not fit what it inherits.
 
+        Example:
+            >>> resource.add_route("*", handler)
+            <ResourceRoute [*] <PlainResource  /late> -> ...
+            >>> cors.rescan()
+
         """
         if self._started:
             self._survey()
@@ -250,6 +270,11 @@ class Cors:
 
         For middlewares and WebSocket handlers. False without an `Origin`, and where no policy
         applies. The method is not judged.
+
+        Example:
+            >>> if not await app[CORS].allows_origin(request):
+            ...     raise web.HTTPForbidden
+
         """
         match = request.match_info
         owner, origin = _governing(match.apps), origin_of(request)
@@ -283,7 +308,8 @@ class Cors:
 
         Example:
             >>> explanation = await cors.explain("PUT", "/account", origin="https://x.example")
-            >>> print(explanation.reason, explanation.message)
+            >>> print(explanation.reason)
+            origin-not-listed
 
         """
         method, root = normalize_method(method), self._routers.root.app or self._app

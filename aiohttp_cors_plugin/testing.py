@@ -71,6 +71,12 @@ class Exchange(NamedTuple):
 
     `status` is 0 where nothing came back. `headers` are those that a browser decides on, `Cookie`
     among them; what aiohttp's client adds (`Host`, `User-Agent`) is left out.
+
+    Example:
+        >>> response = await page.fetch("/account", method="PUT", json={})
+        >>> [exchange.is_preflight for exchange in response.requests]
+        [True, False]
+
     """
 
     method: str

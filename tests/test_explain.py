@@ -10,6 +10,7 @@ from aiohttp import web
 
 from aiohttp_cors_plugin import CORS, CorsOptions, override, setup
 from aiohttp_cors_plugin._reasons import REASONS
+from aiohttp_cors_plugin.testing import FetchError, Page
 from tests.app import APP, EVIL, Item, cors_headers, make_app, ok, preflight
 
 
@@ -149,6 +150,25 @@ async def test_a_hidden_response_is_one_record(
             await client.request(case.method, "/things", headers=headers)
         found = [r.cors_reason for r in caplog.records if hasattr(r, "cors_reason")]
         assert found == ([slug] if level == logging.DEBUG else [])
+
+
+@pytest.mark.parametrize(
+    "slug", [slug for slug in REFUSED if slug not in ("headers-malformed", "origin-malformed")]
+)
+async def test_a_page_meets_the_same_reason(aiohttp_client: Any, slug: str) -> None:
+    """But for the two that no browser can bring about."""
+    case = REFUSED[slug]
+    client = await aiohttp_client(application(case.options, debug=False))
+    page = Page(client, case.origin, server="https://api.example.org")
+    with pytest.raises(FetchError) as caught:
+        await page.fetch(
+            "/things",
+            method=case.method,
+            headers=dict.fromkeys(case.headers, "1"),
+            credentials="include" if case.credentials else "same-origin",
+        )
+    assert caught.value.reason == slug
+    assert f"[{slug}]" in str(caught.value)
 
 
 async def test_nothing_that_a_request_holds_forges_a_line(
