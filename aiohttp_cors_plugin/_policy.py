@@ -159,6 +159,10 @@ class Rule:
         self.is_bare = self.others == _OTHERS and not self.timing and self.methods is None
         self.is_plain = self.is_bare and not self.any_origin
 
+    def admits(self, origin: str) -> bool:
+        """Whether an origin is known to be allowed without asking a callable."""
+        return self.any_origin or (self.matches is not None and self.matches(origin))
+
     def verdict(self, origin: str) -> Verdict:
         """That this rule decides for an origin; its text is a copy, which is in no other hands."""
         return Verdict(self, None, "*" if self.any_origin else "".join([*origin]))
@@ -169,9 +173,7 @@ class Rule:
         if self.credentials:
             headers[_ALLOW_CREDENTIALS] = "true"
         if self.expose:
-            headers.popall(_EXPOSE, None)
-            if exposed := self.exposed(headers):
-                headers[_EXPOSE] = exposed
+            headers[_EXPOSE] = self.exposed(headers)
         if self.timing:
             headers[_TIMING] = allowed
         for name in self.others:
@@ -179,11 +181,11 @@ class Rule:
                 headers.popall(name)
 
     def exposed(self, headers: CIMultiDict[str]) -> str:
-        """The value of `Access-Control-Expose-Headers`, empty where there is nothing to expose."""
+        """The value of `Access-Control-Expose-Headers`."""
         if self.expose != "*" or not self.credentials:
             return self.expose
-        # With credentials the wildcard is a literal name, so what is there is listed, in an order
-        # that does not change from run to run.
+        # With credentials the wildcard is a literal name, so what is there is listed (`Vary` at
+        # least), in an order that does not change from run to run.
         # https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
         names = {name.title(): None for name in headers if name.lower() not in _NEVER_LISTED}
         return ", ".join(sorted(names))
@@ -270,7 +272,7 @@ class Policy:
 
     def _judge(self, origin: str) -> Verdict:
         for rule in self.rules:
-            if rule.any_origin or (rule.matches is not None and rule.matches(origin)):
+            if rule.admits(origin):
                 return rule.verdict(origin)
         return Verdict(None, _why_unmatched(origin))
 
@@ -282,14 +284,9 @@ class Policy:
         # A callable is never asked about what no browser sends as an origin of its own.
         malformed = parse_origin(origin) is None
         for rule in self.rules:
-            if rule.any_origin:
+            if rule.admits(origin):
                 return rule.verdict(origin)
-            if malformed:
-                continue
-            if rule.matches is not None:
-                if rule.matches(origin):
-                    return rule.verdict(origin)
-            elif rule.predicate is not None:
+            if rule.predicate is not None and not malformed:
                 refusal = await ask(rule.predicate, origin)
                 if refusal is None:
                     return rule.verdict(origin)

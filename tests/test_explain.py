@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp_cors_plugin import CORS, CorsOptions, override, setup
 from aiohttp_cors_plugin._reasons import REASONS
 from aiohttp_cors_plugin.testing import FetchError, Page
-from tests.app import APP, EVIL, Item, cors_headers, make_app, ok, preflight
+from tests.app import APP, EVIL, Custom, Item, cors_headers, make_app, ok, preflight
 
 
 def refuse(_request: web.Request, _origin: str) -> bool:
@@ -307,6 +307,22 @@ async def test_a_method_that_differs_by_case_says_so() -> None:
     explanation = await setup(app).explain("patch", "/things", origin=APP)
     assert explanation.reason == "method-not-served"
     assert "the path serves PATCH (methods are case-sensitive: 'PATCH')" in explanation.message
+
+
+@pytest.mark.parametrize(("method", "announced"), [("GET", False), ("PUT", True)])
+async def test_what_the_router_cannot_be_asked_about_has_no_policy(
+    method: str, announced: bool
+) -> None:
+    class Failing(Custom):
+        async def resolve(self, request: web.Request) -> Any:
+            raise LookupError("on purpose")
+
+    app = web.Application()
+    app.router.register_resource(Failing("/failing"))
+    explanation = await setup(app).explain(method, "/failing", origin=APP)
+    assert (explanation.allowed, explanation.reason) == (False, "no-policy")
+    assert (explanation.source, explanation.route) == ("none", None)
+    assert (explanation.preflight, explanation.preflight_status) == (announced, None)
 
 
 async def test_debug_mode_lets_nothing_through(aiohttp_client: Any) -> None:

@@ -298,7 +298,7 @@ def test_a_foreign_target_is_refused_at_the_call() -> None:
         assert codes(caught) == [code]
 
 
-def test_an_unhashable_handler_is_overridden_by_its_route() -> None:
+async def test_an_unhashable_handler_is_overridden_by_its_route(aiohttp_client: Any) -> None:
     class Unhashable:
         __hash__ = None  # type: ignore[assignment]
 
@@ -308,11 +308,18 @@ def test_an_unhashable_handler_is_overridden_by_its_route() -> None:
     handler: Any = Unhashable()
     app = web.Application()
     with pytest.warns(DeprecationWarning, match="Bare functions"):
-        app.router.add_get("/", handler)
+        route = app.router.add_post("/", handler)
+    app.router.add_get("/other", ok)
     cors = setup(app, DEFAULTS)
     with pytest.raises(CorsConfigError) as caught:
         cors.override(handler, max_age=1)
     assert codes(caught) == ["target-unhashable"]
+    cors.override(ok, max_age=2)  # that handlers have overrides does not hurt it
+    cors.override(route, max_age=1)
+    client = await aiohttp_client(app)
+    for path, method, age in (("/", "POST", "1"), ("/other", "GET", "2")):
+        response = await client.options(path, headers=preflight(method))
+        assert cors_headers(response)["Access-Control-Max-Age"] == age
 
 
 def test_a_bound_method_cannot_be_decorated() -> None:

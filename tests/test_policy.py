@@ -59,6 +59,13 @@ FULL = CorsOptions(
             },
             id="everything",
         ),
+        pytest.param(
+            [CorsOptions(allow_origins=[APP], allow_credentials=True, expose_headers="*")],
+            APP,
+            "GET",
+            {ALLOW: APP, CREDENTIALS: "true", EXPOSE: "Vary", "Vary": "Origin"},
+            id="everything exposed, and nothing else there",
+        ),
         pytest.param([FULL], EVIL, "GET", {"Vary": "Origin"}, id="everything, refused"),
         pytest.param(
             [CorsOptions(expose_headers="*", expose_timing=True)],

@@ -115,6 +115,9 @@ def test_what_is_allowed_is_explained(capsys: pytest.CaptureFixture[str]) -> Non
     assert "  route    PUT /account\n" in out
     assert "  preflight 204\n" in out
     assert out.endswith("The script may read the response.\n")
+    status, out = run(capsys, *argv[:2], "/catalogue", "--origin", APP)
+    assert (status, "preflight" in out) == (0, False)
+    assert "  response\n    Access-Control-Allow-Origin: *\n" in out
     status, out = run(capsys, *argv[:2], "/nowhere", "--origin", APP, "--json")
     assert (status, json.loads(out)["route"]) == (0, None)
 
