@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import inspect
 import json
 import re
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from aiohttp_cors_plugin.cli import main
 from aiohttp_cors_plugin.cli.demo import build_api, build_page
@@ -93,6 +95,28 @@ def test_a_port_in_use_is_a_plain_sentence(
     )
 
 
+def test_a_port_that_may_not_be_had_is_a_plain_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    assert main(["demo", "--api-port", "80"]) == 1
+    assert "cannot listen on port 80 of 127.0.0.1: Permission denied; " in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_it_quietly_where_signals_cannot_be_handled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(coroutine: Any) -> None:
+        coroutine.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "run", interrupt)
+    assert main(["demo"]) == 0
+
+
 async def test_a_port_in_use_ends_the_process_with_1(taken: int) -> None:
     process = await asyncio.create_subprocess_exec(
         *COMMAND, "--page-port", str(taken), stdout=PIPE, stderr=PIPE
@@ -139,6 +163,25 @@ async def test_what_the_api_saw_is_told_once(aiohttp_client: Any) -> None:
     client = await aiohttp_client(build_page("http://page.example", "http://api.example", seen))
     answers = [await (await client.get("/seen?case=one")).json() for _ in range(2)]
     assert answers == [["preflight", "PUT"], []]
+
+
+async def test_no_more_is_kept_of_what_the_api_saw_than_a_page_asks_for(demo: Any) -> None:
+    _, address = demo
+    async with ClientSession(address) as client:
+        html = await (await client.get("/")).text()
+        api = re.search(r'"api": "([^"]+)"', html)
+        assert api is not None
+        for number in range(1001):
+            await client.get(f"{api[1]}/notes?case={number}")
+        answers = [await (await client.get(f"/seen?case={n}")).json() for n in (0, 1, 1000)]
+    assert answers == [[], ["GET"], ["GET"]]
+
+
+async def test_what_the_page_cannot_reach_is_served_to_others(aiohttp_client: Any) -> None:
+    client = await aiohttp_client(build_api("https://page.example"))
+    assert (await client.delete("/archive")).status == 200
+    assert (await client.put("/private")).status == 401
+    assert (await client.put("/private", headers={"Authorization": "me"})).status == 200
 
 
 async def finished(page: Any) -> dict[str, str]:

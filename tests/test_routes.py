@@ -139,8 +139,12 @@ def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str], argv: list[
     assert "error: " in capsys.readouterr().err
 
 
-def test_it_is_a_command() -> None:
+@pytest.mark.parametrize("start", ["-m aiohttp_cors_plugin", "aiohttp-cors-plugin"])
+def test_it_is_a_command(start: str) -> None:
+    """As a module, and as the script that pip puts beside Python."""
     command = [sys.executable, "-m", "aiohttp_cors_plugin", "routes", "tests.shop:make_app"]
+    if start == "aiohttp-cors-plugin":
+        command[:3] = [str(Path(sys.executable).with_name(start))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert "/catalogue" in done.stdout
     assert "\x1b" not in done.stdout
