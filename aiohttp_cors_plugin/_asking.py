@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from typing import TYPE_CHECKING, Final
@@ -33,11 +34,15 @@ async def verdict_on(
         return policy.judge(origin)
 
     async def ask(predicate: OriginPredicate, asked_origin: str) -> str | None:
-        answers: dict[int, str | None] = request.get(_ASKED, {})
-        if id(predicate) not in answers:
-            request[_ASKED] = answers
-            answers[id(predicate)] = await _ask(predicate, request, asked_origin, repeats)
-        return answers[id(predicate)]
+        # A clone of the request takes these along, and may have another origin. A list, since
+        # callables need not be hashable; there are few.
+        answers: list[tuple[OriginPredicate, str, str | None]] = request.get(_ASKED, [])
+        for known, known_origin, answer in answers:
+            if known is predicate and known_origin == asked_origin:
+                return answer
+        answer = await _ask(predicate, request, asked_origin, repeats)
+        request[_ASKED] = [*answers, (predicate, asked_origin, answer)]
+        return answer
 
     return await policy.judge_asking(origin, ask)
 
@@ -50,7 +55,9 @@ async def _ask(
         answer = predicate(request, origin)
         if inspect.isawaitable(answer):
             answer = await answer
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+            raise
         remark = repeats.remark((id(predicate), type(error)))
         if remark is not None:
             logger.exception(
@@ -68,3 +75,10 @@ async def _ask(
             )
         return "predicate-failed"
     return None if answer else "predicate-refused"
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody wants this task to end, rather than what the callable waited for."""
+    task = asyncio.current_task()
+    # Python 3.10 does not tell.
+    return task is None or not hasattr(task, "cancelling") or task.cancelling() > 0

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from aiohttp import hdrs, web
 
 from aiohttp_cors_plugin._fetch import COMMON_METHODS
-from aiohttp_cors_plugin._origins import Pattern, is_loopback, parse_pattern
+from aiohttp_cors_plugin._origins import Pattern, is_insecure, is_loopback, parse_pattern
 from aiohttp_cors_plugin._policy import Policy
 from aiohttp_cors_plugin._routing import (
     may_be_announced,
@@ -164,7 +164,7 @@ def _of_origin(origin: object, credentials: bool) -> Iterator[tuple[str, str, st
     parsed = parse_pattern(str(origin))
     assert isinstance(parsed, Pattern), origin
     is_own_machine = is_loopback(parsed.host)
-    if parsed.scheme == "http" and not is_own_machine:
+    if is_insecure(parsed):
         reason = f"whoever is on the way of {origin} may put scripts into its pages"
         yield "http-origin", reason, "serve these pages with https:"
     if credentials and is_own_machine:

@@ -57,6 +57,11 @@ def parse_origin(text: str) -> Origin | None:
     return Origin(scheme, host, port)
 
 
+def is_insecure(origin: Origin | Pattern) -> bool:
+    """Whether whoever is on the way may put scripts into the origin's pages."""
+    return origin.scheme == "http" and not is_loopback(origin.host)
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is a loopback address or a `localhost` name."""
     name = host.removesuffix(".")
@@ -144,6 +149,8 @@ def parse_pattern(text: str) -> Pattern | tuple[str, str]:
         return "origin-null", "is what every opaque origin sends, so it would allow everybody"
     if text != text.strip():
         return "origin-white-space", "has white space around it"
+    if text.count("://") > 1 and re.search(r"[\s,;|]", text):
+        return "origins-in-one", "holds several origins"
     if not text.isascii():
         return "origin-non-ascii", "has characters that browsers send encoded"
     scheme, separator, rest = text.partition("://")
@@ -208,7 +215,12 @@ def _fix(text: str) -> str:
     guess = text.strip().lower()
     scheme, separator, rest = guess.partition("://")
     if not separator:
-        scheme, rest = "https", guess.removeprefix("//")
+        # With a slip in what stands before the host, or nothing there at all.
+        slip = re.match(r"(https?)[:/]+|/*", guess)
+        assert slip is not None
+        rest = guess[slip.end() :]
+        host = re.match(r"\[[^\]]*\]|[^:/]*", rest)
+        scheme = slip[1] or ("http" if host and is_loopback(host[0]) else "https")
     rest = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     if not rest.isascii():
         # The codec knows the rules of 2003; where browsers go by others, it does not round-trip.
@@ -235,6 +247,7 @@ def _fix(text: str) -> str:
 
 
 _FIXES: Final = {
+    "origins-in-one": "write each as an element of its own",
     "origin-null": "leave it out; serve the page from an origin of its own, or use '*'",
     "origin-file": "leave it out; serve the page from a web server, http://localhost:*",
     "wildcard-any-host": "name a domain, 'https://*.example.com', or give allow_origins='*'",
@@ -284,7 +297,7 @@ class _Table:
 class OriginList(Sequence[Any]):
     """The patterns of `allow_origins`, valid, in the order given, with their matcher.
 
-    Equal to a tuple of them. Given where origins are expected, it is not read again.
+    Equal to a tuple of them, if they are few. Where origins are expected, it is not read again.
     """
 
     __slots__ = (
@@ -358,11 +371,11 @@ class OriginList(Sequence[Any]):
         return True
 
     def __del__(self) -> None:
-        if _Pieces.kept is not None:
-            tables = (self._exact, self._below, self._any_port, self._partial)
-            _Pieces.kept += self._pieces
-            for table in tables:
-                _Pieces.kept += table.pieces
+        kept = _Pieces.kept  # read once: another thread may end the keeping meanwhile
+        if kept is not None:
+            kept.extend(self._pieces)
+            for table in (self._exact, self._below, self._any_port, self._partial):
+                kept.extend(table.pieces)
 
     def __len__(self) -> int:
         return self._length
@@ -381,7 +394,10 @@ class OriginList(Sequence[Any]):
         return itertools.chain.from_iterable(self._pieces)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, OriginList | tuple):
+        # A long tuple would have another hash.
+        if not isinstance(other, OriginList) and not (
+            isinstance(other, tuple) and len(self._pieces) <= 1
+        ):
             return NotImplemented
         return len(self) == len(other) and all(map(operator.eq, self, other))
 

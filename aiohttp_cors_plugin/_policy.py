@@ -28,7 +28,7 @@ from aiohttp_cors_plugin._fetch import (
     VARY,
     parse_requested_headers,
 )
-from aiohttp_cors_plugin._origins import LONGEST_ORIGIN, OriginList, parse_origin
+from aiohttp_cors_plugin._origins import LONGEST_ORIGIN, OriginList, is_insecure, parse_origin
 from aiohttp_cors_plugin._reasons import REASONS, in_words
 
 if TYPE_CHECKING:
@@ -111,7 +111,6 @@ class Rule:
         "expose",
         "header_names",
         "headers_value",
-        "is_bare",
         "is_plain",
         "matches",
         "max_age",
@@ -119,6 +118,7 @@ class Rule:
         "options",
         "others",
         "predicate",
+        "secure_only",
         "status",
         "timing",
     )
@@ -130,6 +130,7 @@ class Rule:
         self.matches = origins.matches if isinstance(origins, OriginList) else None
         self.predicate: OriginPredicate | None = origins if callable(origins) else None
         self.credentials = options.allow_credentials
+        self.secure_only = self.credentials and not options.allow_insecure_origins
         self.methods = None if options.allow_methods is None else frozenset(options.allow_methods)
         self.expose = (
             options.expose_headers
@@ -156,16 +157,27 @@ class Rule:
         }
         self.others = tuple(name for name in cleared if not granted.get(name))
         # Whether Access-Control-Allow-Origin is all that any response gets.
-        self.is_bare = self.others == _OTHERS and not self.timing and self.methods is None
-        self.is_plain = self.is_bare and not self.any_origin
+        self.is_plain = self.others == _OTHERS and not self.timing
 
     def admits(self, origin: str) -> bool:
         """Whether an origin is known to be allowed without asking a callable."""
-        return self.any_origin or (self.matches is not None and self.matches(origin))
+        if self.matches is None:
+            return self.any_origin
+        return self.matches(origin) and not self.hides_from(origin)
+
+    def hides_from(self, origin: str) -> bool:
+        """Whether an origin is too insecure for credentials, whatever matches it.
+
+        Of patterns that is known when they are given, of regular expressions only now.
+        """
+        if not self.secure_only or not origin.startswith("http:"):
+            return False
+        parsed = parse_origin(origin)
+        return parsed is not None and is_insecure(parsed)
 
     def verdict(self, origin: str) -> Verdict:
-        """That this rule decides for an origin; its text is a copy, which is in no other hands."""
-        return Verdict(self, None, "*" if self.any_origin else "".join([*origin]))
+        """That this rule decides for an origin."""
+        return Verdict(self, None, "*" if self.any_origin else origin)
 
     def write(self, allowed: str, headers: CIMultiDict[str]) -> None:
         """Let `allowed`, an origin or `*`, read the response; what a handler set by hand goes."""
@@ -274,7 +286,17 @@ class Policy:
         for rule in self.rules:
             if rule.admits(origin):
                 return rule.verdict(origin)
-        return Verdict(None, _why_unmatched(origin))
+        return Verdict(None, self._why_unmatched(origin))
+
+    def _why_unmatched(self, origin: str) -> str:
+        if origin == "null":
+            return "origin-null"
+        if parse_origin(origin) is None:
+            return "origin-malformed"
+        lists = (rule for rule in self.rules if rule.matches is not None)
+        if any(rule.matches(origin) for rule in lists):  # type: ignore[misc]
+            return "origin-insecure"
+        return "origin-not-listed"
 
     async def judge_asking(self, origin: str | None, ask: Ask) -> Verdict:
         """As `judge`, where callables of the user's are among the rules."""
@@ -291,7 +313,7 @@ class Policy:
                 if refusal is None:
                     return rule.verdict(origin)
                 reason = refusal if reason != "predicate-failed" else reason
-        return Verdict(None, reason or _why_unmatched(origin))
+        return Verdict(None, reason or self._why_unmatched(origin))
 
     def stamp(self, verdict: Verdict, method: str, headers: CIMultiDict[str]) -> str | None:
         """Write what a verdict gives to an actual response; the reason where it gives nothing.
@@ -350,33 +372,34 @@ class Policy:
                 general(request, response)
                 return
             headers = response.headers
-            if headers.setdefault(_VARY, vary_value) is not vary_value:
+            if _VARY in headers:
                 add_vary(headers, vary)
+            else:
+                headers[_VARY] = vary_value
             if rule is None:
                 self._clear(headers)
                 if origin is not None:
                     report(request, reason or "")
-            # Where `setdefault` finds another text than ours, a handler has set one by hand.
+            elif rule.methods is not None and request.method not in rule.methods:
+                self._clear(headers)
+                report(request, "method-not-allowed")
             elif (
-                not rule.is_plain
-                or headers.setdefault(_ALLOW_ORIGIN, allowed) is not allowed
-                or _ALLOW_CREDENTIALS in headers
-                or _EXPOSE in headers
-                or _ALLOW_METHODS in headers
-                or _ALLOW_HEADERS in headers
-                or _MAX_AGE in headers
+                rule.is_plain
+                and _ALLOW_CREDENTIALS not in headers
+                and _EXPOSE not in headers
+                and _ALLOW_METHODS not in headers
+                and _ALLOW_HEADERS not in headers
+                and _MAX_AGE not in headers
             ):
-                if rule.methods is None or request.method in rule.methods:
-                    rule.write(allowed, headers)
-                else:
-                    self._clear(headers)
-                    report(request, "method-not-allowed")
+                headers[_ALLOW_ORIGIN] = allowed
+            else:
+                rule.write(allowed, headers)
 
         if not self.is_constant:
             return listed
         if first.methods is not None:
             return general
-        return plain_constant if first.is_bare else constant
+        return plain_constant if first.is_plain else constant
 
     def _clear(self, headers: CIMultiDict[str]) -> None:
         for name in self._cleared:
@@ -466,12 +489,6 @@ _repr.maxtuple, _repr.maxstring, _repr.maxother = 10, 80, 300
 
 def _shown(value: object) -> str:
     return getattr(value, "__qualname__", None) or _repr.repr(value)
-
-
-def _why_unmatched(origin: str) -> str:
-    if origin == "null":
-        return "origin-null"
-    return "origin-malformed" if parse_origin(origin) is None else "origin-not-listed"
 
 
 def add_vary(headers: CIMultiDict[str], names: Sequence[str]) -> None:

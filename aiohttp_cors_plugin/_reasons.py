@@ -35,6 +35,11 @@ REASONS: Final = {
         "the Origin header is no serialised origin, so no browser sent it",
         "send what location.origin shows in a browser",
     ),
+    "origin-insecure": Reason(
+        "allow_insecure_origins",
+        "a regular expression matches the http: origin, and credentials are allowed",
+        "serve the pages of {subject} with https:, or set allow_insecure_origins",
+    ),
     "predicate-refused": Reason(
         "allow_origins",
         "the allow_origins callable returned False",
@@ -81,7 +86,8 @@ REASONS: Final = {
 
 def quoted(text: str) -> str:
     """Text out of a request as a literal in ASCII, cut: nobody forges a line of a log with it."""
-    return ascii(text) if len(text) <= _LONGEST else f"{ascii(text[:_LONGEST])[:-1]}...'"
+    literal = ascii(text[:_LONGEST])
+    return literal if len(text) <= _LONGEST else f"{literal[:-1]}...{literal[-1]}"
 
 
 def in_words(slug: str, subject: str, configured: str = "") -> str:

@@ -1,6 +1,7 @@
 """The application's routers: walk them, attach OPTIONS resources, ask what another method reaches.
 
-Of aiohttp's undocumented names, one is used, `Application._handle` (in `_Unrooted`).
+Of aiohttp's private names, two are used: `Application._handle` (in `_Unrooted`), and
+`UrlDispatcher._resource_index` (in `tried_for`), without which preflights cost more.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -20,7 +21,8 @@ logger = logging.getLogger("aiohttp_cors_plugin")
 
 _Resolved = tuple[web.UrlMappingMatchInfo | None, set[str]]
 _NO_METHOD: Final = "NO-SUCH-METHOD"
-_LEAVES: Final = frozenset({web.PlainResource, web.DynamicResource, web.StaticResource})
+LEAVES: Final = frozenset({web.PlainResource, web.DynamicResource, web.StaticResource})
+"""aiohttp's own kinds of resources that have routes."""
 
 
 def request_key(name: str) -> Any:
@@ -191,9 +193,24 @@ def handlers_of(route: web.AbstractRoute) -> Iterator[Any]:
             return
 
 
+def tried_for(router: web.UrlDispatcher, url: URL) -> Iterator[web.AbstractResource]:
+    """The resources that a router of aiohttp's asks for a path, whatever the method."""
+    # No public way leads to the index, and the list of all resources may be long.
+    index: Mapping[str, list[web.AbstractResource]] = getattr(router, "_resource_index", {})
+    path = part = url.path_safe
+    while part:
+        for resource in index.get(part, ()):
+            pattern = resource.get_info().get("pattern")
+            if pattern is None or pattern.fullmatch(path) is not None:
+                yield resource
+        if part == "/":
+            return
+        part = part.rpartition("/")[0] or "/"
+
+
 def mounted_app(resource: web.AbstractResource) -> web.Application | None:
     """The sub-application that a resource leads to, if it is one."""
-    if type(resource) in _LEAVES:  # nearly all, and there may be many
+    if type(resource) in LEAVES:  # nearly all, and there may be many
         return None
     try:
         app = resource.get_info().get("app")
@@ -400,6 +417,15 @@ class Routers:
         if resource not in self._resources:
             self.discover()
         return resource in self._resources
+
+    def lasts(self, route: web.AbstractRoute) -> bool:
+        """Whether a route stays: aiohttp makes one for each 404, and resource classes may do so."""
+        resource = route.resource
+        return (
+            isinstance(resource, web.Resource | web.StaticResource)
+            and resource in self
+            and any(known is route for known in routes_of(resource))
+        )
 
     def resources(self) -> Iterable[web.AbstractResource]:
         """All resources known so far."""

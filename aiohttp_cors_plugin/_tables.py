@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from aiohttp import web
 
 from aiohttp_cors_plugin._overrides import Overrides, Rules
 from aiohttp_cors_plugin._policy import Policy
-from aiohttp_cors_plugin._routing import routes_of
 from aiohttp_cors_plugin.errors import CorsConfigError
 
 logger = logging.getLogger("aiohttp_cors_plugin")
@@ -31,9 +30,16 @@ class Entry(NamedTuple):
 class Table:
     """One configuration, whole: a request that holds it sees no mixture of two."""
 
-    def __init__(self, defaults: Rules | None, overrides: Overrides) -> None:
+    def __init__(
+        self,
+        defaults: Rules | None,
+        overrides: Overrides,
+        lasts: Callable[[web.AbstractRoute], bool],
+    ) -> None:
+        """`lasts` tells of which routes the entries may be remembered."""
         self.rules = defaults
         self._overrides = overrides
+        self._lasts = lasts
         self._entries: dict[web.AbstractRoute, Entry] = {}
         # Equal options are one policy; those that overrides have replaced are let go.
         self._policies: weakref.WeakValueDictionary[Rules, Policy] = weakref.WeakValueDictionary()
@@ -43,9 +49,12 @@ class Table:
         if rules is None:
             return None
         try:
-            return self._policies.setdefault(rules, Policy(rules))
+            policy = self._policies.get(rules)
         except TypeError:  # a callable that cannot be hashed
             return Policy(rules)
+        if policy is None:
+            policy = self._policies[rules] = Policy(rules)
+        return policy
 
     def compile(self, route: web.AbstractRoute) -> Entry:
         """The entry of a route; raises CorsConfigError where an override does not fit."""
@@ -67,18 +76,10 @@ class Table:
             except CorsConfigError:
                 logger.exception("no CORS for %r: its override does not fit", route)
                 entry = Entry(None, "an override that does not fit")
-            if lasts(route):
+            if self._lasts(route):
                 self._entries[route] = entry
         return entry
 
     def forget(self, routes: Iterable[web.AbstractRoute]) -> None:
         for route in routes:
             self._entries.pop(route, None)
-
-
-def lasts(route: web.AbstractRoute) -> bool:
-    """Whether a route stays: aiohttp makes one for each 404, and resource classes may do so."""
-    resource = route.resource
-    if not isinstance(resource, web.Resource | web.StaticResource):
-        return False
-    return any(known is route for known in routes_of(resource))

@@ -7,7 +7,7 @@ import difflib
 import heapq
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -24,26 +24,33 @@ from aiohttp_cors_plugin._fetch import (
 from aiohttp_cors_plugin._origins import (
     OriginList,
     Pattern,
-    is_loopback,
+    is_insecure,
     parse_pattern,
     read_origins,
 )
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from aiohttp.web import Request
+else:
+    Request = Any
 
-    OriginPredicate = Callable[[web.Request, str], bool | Awaitable[bool]]
-    Origins = str | Iterable[str | re.Pattern[str]] | OriginPredicate
-    Names = str | Iterable[str]
+OriginPredicate = Callable[[Request, str], bool | Awaitable[bool]]
+"""Decides about an origin: an async callable does too."""
+Origins = str | Iterable[str | re.Pattern[str]] | OriginPredicate
+"""What `allow_origins` takes."""
+Names = str | Iterable[str]
+"""`"*"`, or names of methods or headers."""
 
 _LONGEST_MAX_AGE: Final = 86400
 _NOBODYS: Final = "q7-4f1e8c9b2d7a"  # a label that nobody has registered anywhere
-# Nobody owns these; a regular expression that matches one of them matches any site's origin.
+# Nobody's, of each form that labels have; a regular expression that matches one of these origins
+# matches any site's.
 _STRANGERS: Final = tuple(
-    f"{scheme}://{host}{port}"
+    f"{scheme}://{labels}.{top}{port}"
     for scheme in ("https", "http")
-    for host in (f"{_NOBODYS}.invalid", f"a.{_NOBODYS}.com", f"{_NOBODYS}.org")
+    for labels in ("xqz", "xqzjwk", "xq7", "x-qz7", _NOBODYS, "xq.xqzjwk", f"a.{_NOBODYS}")
+    for top in ("com", "net", "org", "io", "dev", "app", "de", "co.uk", "invalid")
     for port in ("", ":8443")
 )
 
@@ -96,8 +103,9 @@ class CorsOptions:
 
     def __post_init__(self) -> None:
         given = {field: getattr(self, field) for field in CHANGEABLE_FIELDS}
+        given["allow_origins"] = origins = _reread(given["allow_origins"])
         values, problems = read_fields(given)
-        problems += _cross_problems(values)
+        problems += _cross_problems(values, origins)
         if problems:
             raise CorsConfigError(problems)
         for field, value in values.items():
@@ -115,15 +123,11 @@ class CorsOptions:
             600
 
         """
-        problems = _unknown(mapping, "")
+        problems = _unknown(mapping, CHANGEABLE_FIELDS)
         if not mapping.get("allow_origins"):
             problems.append(_no_origins("allow_origins", mapping.get("allow_origins")))
         known = {key: value for key, value in mapping.items() if key in CHANGEABLE_FIELDS}
-        if not problems:
-            return cls(**known)
-        if not known.get("allow_origins"):
-            known.pop("allow_origins", None)  # said above
-        raise CorsConfigError([*problems, *read_fields(known)[1]])
+        return cls._made(known, problems)
 
     @classmethod
     def from_env(
@@ -149,31 +153,40 @@ class CorsOptions:
 
         """
         variables = {
-            name.removeprefix(prefix).lower(): value
+            name.removeprefix(prefix): value
             for name, value in (os.environ if environ is None else environ).items()
             if name.startswith(prefix)
         }
-        problems = _unknown(variables, prefix)
+        problems = _unknown(variables, _FIELDS_BY_VARIABLE, prefix)
         values: dict[str, Any] = {}
-        for field, text in variables.items():
-            if field in CHANGEABLE_FIELDS:
+        for name, text in variables.items():
+            if (field := _FIELDS_BY_VARIABLE.get(name)) is not None:
                 try:
                     values[field] = _FROM_TEXT[_KINDS[field]](text.strip())
                 except ValueError as error:
-                    option, fix = prefix + field.upper(), str(error)
-                    problems.append(Problem("env-value", option, text, "cannot be read", fix))
+                    reason, fix = "cannot be read", str(error)
+                    problems.append(Problem("env-value", prefix + name, text, reason, fix))
         if not values.get("allow_origins"):
             name = f"{prefix}ALLOW_ORIGINS"
-            problems.append(_no_origins(name, variables.get("allow_origins")))
-            values.pop("allow_origins", None)
+            problems.append(_no_origins(name, variables.get("ALLOW_ORIGINS")))
+        try:
+            return cls._made(values, problems)
+        except CorsConfigError as error:
+            raise CorsConfigError(_renamed(problem, prefix) for problem in error.problems) from None
+
+    @classmethod
+    def _made(cls, values: Mapping[str, Any], problems: Sequence[Problem]) -> CorsOptions:
+        """Options of these values, unless something is wrong already; then all of it is raised."""
         if not problems:
-            try:
-                return cls(**values)
-            except CorsConfigError as error:
-                problems = list(error.problems)
-        else:
-            problems += read_fields(values)[1]
-        raise CorsConfigError(_renamed(problem, prefix) for problem in problems)
+            return cls(**values)
+        if not values.get("allow_origins"):  # said already, and what goes with it cannot be judged
+            others = {name: value for name, value in values.items() if name != "allow_origins"}
+            raise CorsConfigError([*problems, *read_fields(others)[1]])
+        try:
+            cls(**values)
+        except CorsConfigError as error:
+            problems = [*problems, *error.problems]
+        raise CorsConfigError(problems)
 
 
 _KINDS: Final = {
@@ -185,12 +198,13 @@ _KINDS: Final = {
     for field in dataclasses.fields(CorsOptions)
 }
 CHANGEABLE_FIELDS: Final = tuple(_KINDS)
+_FIELDS_BY_VARIABLE: Final = {field.upper(): field for field in CHANGEABLE_FIELDS}
 
 
 def changed(options: CorsOptions, changes: Mapping[str, Any]) -> CorsOptions:
     """The options with some fields changed; raises CorsConfigError. A list of origins that stays
     as it is is not read again."""
-    if problems := _unknown(changes, ""):
+    if problems := _unknown(changes, CHANGEABLE_FIELDS):
         raise CorsConfigError(problems)
     return dataclasses.replace(options, **changes)
 
@@ -198,7 +212,7 @@ def changed(options: CorsOptions, changes: Mapping[str, Any]) -> CorsOptions:
 def change_problems(changes: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with changes whatever they are applied to."""
     known = {name: value for name, value in changes.items() if name in CHANGEABLE_FIELDS}
-    return [*_unknown(changes, ""), *read_fields(known)[1]]
+    return [*_unknown(changes, CHANGEABLE_FIELDS), *read_fields(known)[1]]
 
 
 def read_fields(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
@@ -227,6 +241,9 @@ def _read_origins(value: object, option: str) -> _Read:
         return value, []
     if isinstance(value, OriginList):
         return value, []
+    if isinstance(value, re.Pattern):
+        fix = "write [re.compile(...)]"
+        return value, [Problem("not-a-list", option, value, "is no list", fix)]
     if isinstance(value, Iterable) or not callable(value):
         items, problems = _read_list(value, option, "['https://app.example.com'], or '*'")
         if items == ["*"]:
@@ -259,13 +276,26 @@ def _read_list(value: object, option: str, example: str) -> tuple[list[Any], lis
         return [], [Problem("bare-string", option, value, "is no list", f"write {example}")]
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
         return [], [Problem("not-a-list", option, value, "is no list", f"write {example}")]
+    return _elements(value), []
+
+
+def _elements(value: Iterable[Any]) -> list[Any]:
+    if isinstance(value, list):
+        return value
     # A comprehension, so that a long list read in a thread leaves the event loop its turns.
     items = [item for item in value]  # noqa: C416
     if isinstance(value, set | frozenset):
         # In an order that does not change from run to run; a long one in steps, for the same.
         steps = [sorted(items[i : i + 1000], key=str) for i in range(0, len(items), 1000)]
         items = [item for item in heapq.merge(*steps, key=str)]  # noqa: C416
-    return items, []
+    return items
+
+
+def _reread(origins: object) -> object:
+    """What is given as origins, as something that can be read twice."""
+    if isinstance(origins, str | bytes | Mapping | OriginList) or not isinstance(origins, Iterable):
+        return origins
+    return _elements(origins)
 
 
 def _read_methods(value: object, option: str) -> _Read:
@@ -323,7 +353,11 @@ def _read_names(
 
 
 def _without_repeats(names: Iterable[object]) -> tuple[Any, ...]:
-    return tuple({str(name).lower(): name for name in reversed([*names])}.values())[::-1]
+    """The first of each, whatever its case."""
+    first: dict[str, object] = {}
+    for name in names:
+        first.setdefault(str(name).lower(), name)
+    return tuple(first.values())
 
 
 _CORS_RESPONSE: Final = {name.lower() for name in CORS_RESPONSE_HEADERS}
@@ -388,7 +422,7 @@ def _read_max_age(value: object, option: str) -> _Read:
         reason = "is longer than any browser keeps a preflight"
         fix = f"write {_LONGEST_MAX_AGE} or less"
         return value, [Problem("max-age-too-long", option, value, reason, fix)]
-    return value, []
+    return int(value), []  # of an IntEnum, the number
 
 
 def _read_status(value: object, option: str) -> _Read:
@@ -414,7 +448,8 @@ _READERS: Final[dict[str, Callable[[object, str], _Read]]] = {
 # Fields together.
 
 
-def _cross_problems(values: Mapping[str, Any]) -> list[Problem]:
+def _cross_problems(values: Mapping[str, Any], given_origins: Any) -> list[Problem]:
+    """What is wrong with fields together; with the indices of the list that was given."""
     problems = []
     origins = values["allow_origins"]
     if values["vary"] and (isinstance(origins, str | OriginList) or not callable(origins)):
@@ -433,39 +468,39 @@ def _cross_problems(values: Mapping[str, Any]) -> list[Problem]:
                 "leave credentials out, or list the origins, or give a callable that decides",
             )
         )
-    elif isinstance(origins, OriginList):
-        for index, pattern in enumerate(origins):
-            problem = _credentials_problem(pattern, values)
-            if problem is not None:
-                option = f"allow_origins[{index}]"
-                problems.append(Problem(problem[0], option, pattern, *problem[1:]))
+    elif isinstance(given_origins, list | OriginList):
+        for index, pattern in enumerate(given_origins):
+            for code, reason, fix in _credentials_problems(pattern, values):
+                problems.append(Problem(code, f"allow_origins[{index}]", pattern, reason, fix))
     return problems
 
 
-def _credentials_problem(pattern: Any, values: Mapping[str, Any]) -> tuple[str, str, str] | None:
+def _credentials_problems(
+    pattern: Any, values: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a pattern, if it is one, where credentials are allowed."""
     if isinstance(pattern, re.Pattern):
-        if any(pattern.fullmatch(stranger) for stranger in _STRANGERS):
+        if isinstance(pattern.pattern, str) and any(map(pattern.fullmatch, _STRANGERS)):
             reason = "matches any site's origin, and credentials are allowed"
-            return "credentials-with-any-regex", reason, "name the domain in the expression"
-        return None
-    if "*" not in pattern and not pattern.startswith("http://"):
-        return None
+            yield "credentials-with-any-regex", reason, "name the domain in the expression"
+        return
+    if not isinstance(pattern, str) or ("*" not in pattern and not pattern.startswith("http://")):
+        return
     parsed = parse_pattern(pattern)
-    assert isinstance(parsed, Pattern), pattern
-    if parsed.scheme == "http" and values["allow_insecure_origins"] is not True:
-        if not is_loopback(parsed.host):
-            reason = "is not encrypted, so anybody on the way could act as the user"
-            secure = pattern.replace("http:", "https:", 1).removesuffix(":443")
-            fix = f"write {secure!r}, or set allow_insecure_origins"
-            if _credentials_problem(secure, values) is not None:
-                fix = "list origins with https:, or set allow_insecure_origins"
-            return "credentials-with-insecure-origin", reason, fix
+    if not isinstance(parsed, Pattern):
+        return
+    if is_insecure(parsed) and values["allow_insecure_origins"] is not True:
+        reason = "is not encrypted, so anybody on the way could act as the user"
+        secure = pattern.replace("http:", "https:", 1).removesuffix(":443")
+        fix = f"write {secure!r}, or set allow_insecure_origins"
+        if any(_credentials_problems(secure, values)):
+            fix = "list origins with https:, or set allow_insecure_origins"
+        yield "credentials-with-insecure-origin", reason, fix
     if parsed.label is not None and values["allow_public_suffixes"] is not True:
         if _is_public_suffix(parsed.host.removesuffix(".")):
             reason = "lets in whoever registers a name there, and credentials are allowed"
             fix = "name the registered domain, or set allow_public_suffixes"
-            return "credentials-with-public-suffix", reason, fix
-    return None
+            yield "credentials-with-public-suffix", reason, fix
 
 
 def _is_public_suffix(name: str) -> bool:
@@ -495,15 +530,16 @@ _suffixes: Any = None
 # Options as text.
 
 
-def _unknown(names: Iterable[str], prefix: str) -> list[Problem]:
-    problems = []
+def _unknown(names: Iterable[str], known: Collection[str], prefix: str = "") -> list[Problem]:
+    """The names that are no options, or no variables with the prefix."""
+    problems, cased = [], {option.lower(): option for option in known}
     for name in names:
-        if name not in CHANGEABLE_FIELDS:
-            close = difflib.get_close_matches(str(name), CHANGEABLE_FIELDS, n=1)
-            shown = [prefix + (option.upper() if prefix else option) for option in close]
-            fix = f"write {shown[0]}" if shown else f"known are {', '.join(CHANGEABLE_FIELDS)}"
-            option = prefix + (name.upper() if prefix else str(name))
-            problems.append(Problem("unknown-option", option, name, "is no option", fix))
+        if name not in known:
+            close = difflib.get_close_matches(str(name).lower(), cased, n=1)
+            fix = f"known are {', '.join(known)}"
+            if close:
+                fix = f"write {prefix}{cased[close[0]]}"
+            problems.append(Problem("unknown-option", f"{prefix}{name}", name, "is no option", fix))
     return problems
 
 

@@ -8,6 +8,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Final, cast
 
 from aiohttp import hdrs, web
@@ -23,7 +24,7 @@ from aiohttp_cors_plugin._fetch import (
 )
 from aiohttp_cors_plugin._log import Refusal, Repeats, log_refusal
 from aiohttp_cors_plugin._memory import Memory
-from aiohttp_cors_plugin._origins import keeping_pieces, parse_origin
+from aiohttp_cors_plugin._origins import DEFAULT_PORTS, keeping_pieces, parse_origin
 from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
 from aiohttp_cors_plugin._policy import Decision, Policy, RequestLike, ResponseLike, origin_of
 from aiohttp_cors_plugin._reasons import in_words
@@ -39,9 +40,8 @@ from aiohttp_cors_plugin._routing import (
     routes_of,
     serves,
     targets_beside,
-    view_of,
 )
-from aiohttp_cors_plugin._tables import Entry, Table, lasts
+from aiohttp_cors_plugin._tables import Entry, Table
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 from aiohttp_cors_plugin.options import CorsOptions
 
@@ -51,10 +51,9 @@ Stamper = Callable[[Any, Any], Awaitable[None] | None]
 
 _PIECES_AT_ONCE: Final = 16
 # Decisions on one path and method, and characters of what they are remembered by.
-_MOST_KEPT: Final = 64
-_LONGEST_KEPT: Final = 1024
+_MOST_KEPT: Final = 16
+_LONGEST_KEPT: Final = 256
 _NOT_GIVEN: Final[Any] = CorsOptions()
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | None = None) -> Cors:
@@ -114,9 +113,9 @@ def is_same_origin(request: web.BaseRequest) -> bool:
         return True
     parsed = parse_origin(origin)
     hosts = request.headers.getall(hdrs.HOST, [])
-    if parsed is None or len(hosts) != 1 or parsed.scheme not in _DEFAULT_PORTS:
+    if parsed is None or len(hosts) != 1 or parsed.scheme not in ("http", "https"):
         return False
-    default = _DEFAULT_PORTS[parsed.scheme]
+    default = DEFAULT_PORTS[parsed.scheme]
     name, separator, port = hosts[0].strip().lower().rpartition(":")
     if not separator or "]" in port:
         name, port = hosts[0].strip().lower(), str(default)
@@ -138,13 +137,7 @@ class Announcement:
     served: list[str] | None = None
     """The methods that one answer may speak for, once they are known."""
     decisions: dict[tuple[str, ...], Decision] = field(default_factory=dict)
-    """By origin and requested headers, where nobody has to be asked."""
-    resources: dict[web.AbstractResource, int] = field(default_factory=dict)
-
-    def rests_on(self, resource: web.AbstractResource | None) -> None:
-        """Routes that are added to this resource later may change it."""
-        if resource is not None:
-            self.resources[resource] = len(routes_of(resource))
+    """What was granted, by origin and requested headers, where nobody has to be asked."""
 
 
 class _Match(PreflightMatch):
@@ -175,11 +168,13 @@ class Cors:
         self._follows_asyncio = debug is None
         self._announce = announce
         self._overrides = Overrides()
-        self._table = Table(defaults, self._overrides)
         self._routers = Routers(app, lambda sub: CORS in sub)
+        self._table = Table(defaults, self._overrides, self._routers.lasts)
         self._overridden: dict[web.AbstractRoute, None] = {}
         self._started = False
-        self._stampers: dict[web.AbstractRoute, Stamper] = {}  # of the table that is in force
+        # Of the table that is in force.
+        self._stampers: dict[web.AbstractRoute, Stamper] = {}
+        self._error_stamper: Stamper | None = None
         self._repeats = Repeats()
         self._failures = Repeats()  # of callables: no flood of refusals hides them
         self._memory: Memory[Announcement] | None = None
@@ -208,18 +203,18 @@ class Cors:
         layers, routes = self._locate(target)
         before = [*layers]
         layers[:] = given.after(layers)
-        if not self._started:
-            return
-        try:
-            self._check(self._table, routes)
-        except CorsConfigError:
-            layers[:] = before
-            raise
+        if self._started:
+            try:
+                self._check(self._table, routes)
+            except CorsConfigError:
+                layers[:] = before
+                raise
+            self._overridden.update(dict.fromkeys(routes))
+        # Before startup too: `explain` may have looked.
         self._table.forget(routes)
         for route in routes:
             self._stampers.pop(route, None)
         Memory.forget()
-        self._overridden.update(dict.fromkeys(routes))
 
     def reconfigure(self, defaults: Given) -> None:
         """Swap the defaults of a running application; overrides stay on top of the new ones.
@@ -236,12 +231,13 @@ class Cors:
             >>> cors.reconfigure(options)
 
         """
-        table = Table(rules_of(defaults, "defaults"), self._overrides)
+        table = Table(rules_of(defaults, "defaults"), self._overrides, self._routers.lasts)
         self._check(table, self._overridden)
         with keeping_pieces() as pieces:
             self._table = table
             self._stampers.clear()
             self._stampers[self._route] = _leave_alone
+            self._error_stamper = None
             self._memory = None
             Memory.forget()
         _let_go(pieces)
@@ -507,9 +503,10 @@ class Cors:
             except web.HTTPForbidden:  # the WebSocket guard; aiohttp's handshake passes it on
                 raise
             except Exception:
-                logger.exception("no CORS headers on the response: stamping failed")
                 for name in CORS_RESPONSE_HEADERS:
                     response.headers.popall(name, None)
+                with contextlib.suppress(Exception):  # it may be the logging that fails
+                    logger.exception("no CORS headers on the response: stamping failed")
 
         return stamp
 
@@ -518,18 +515,34 @@ class Cors:
     ) -> Awaitable[None] | None:
         """Stamp the first response of a route; what stamps it is remembered, if the route lasts."""
         match = request.match_info
-        stamper = self._stamper(match)
-        if lasts(match.route):
+        owner = _governing(match.apps)
+        stamper = self._stamper(match, owner)
+        if owner is not None and owner._routers.lasts(match.route):
             self._stampers[match.route] = stamper
         return stamper(request, response)
 
-    def _stamper(self, match: web.UrlMappingMatchInfo) -> Stamper:
-        """What stamps the responses of a route."""
+    def _stamp_governed(
+        self, request: web.Request, response: web.StreamResponse
+    ) -> Awaitable[None] | None:
+        """Stamp a response of a route that has been another application's to stamp.
+
+        An application that is mounted twice may be below different ones with a setup.
+        """
+        match = request.match_info
+        owner = _governing(match.apps)
+        return self._stamper(match, owner)(request, response) if owner is self else None
+
+    def _stamper(self, match: web.UrlMappingMatchInfo, owner: Cors | None) -> Stamper:
+        """What stamps the responses of a route that `owner` governs."""
         route = match.route
-        if isinstance(match, PreflightMatch) or _governing(match.apps) is not self:
+        if isinstance(match, PreflightMatch):
             return _leave_alone
+        if owner is not self:
+            return self._stamp_governed
         if route.resource is None:
-            return _unless_preflight(self._stamper_of(self._table.default))
+            if self._error_stamper is None:
+                self._error_stamper = _unless_preflight(self._stamper_of(self._table.default))
+            return self._error_stamper
         entry = self._table.entry(route)
         stamper = self._stamper_of(entry)
         if entry.apart:
@@ -596,8 +609,8 @@ class Cors:
         announcement = await self._ask(root, request, method)
         if announcement is None:
             return None
-        if announcement.is_served and announcement.resources:
-            memory.keep(request, method, announcement)
+        if announcement.is_served:
+            memory.keep(request, method, announcement, announcement.target.route.resource)
         return _Match(self._route, announcement)
 
     async def _ask(
@@ -625,11 +638,9 @@ class Cors:
                 entry, is_served = _entry_among(beside), False
         if entry is None or entry.policy is None:
             return None
-        announcement = Announcement(
+        return Announcement(
             owner, table, entry.policy, entry.source, root, method, is_served, target
         )
-        announcement.rests_on(target.route.resource)
-        return announcement
 
     async def _judge(self, request: web.Request, announcement: Announcement) -> Decision:
         """The decision on a preflight that the router brought here."""
@@ -649,7 +660,8 @@ class Cors:
             requested_headers=lines,
             debug=self._debug,
         )
-        if not policy.needs_asking and sum(map(len, lines), len(origin)) <= _LONGEST_KEPT:
+        # Refusals are not worth it: whoever likes can have ever new ones.
+        if decision.allowed and not policy.needs_asking and sum(map(len, key)) <= _LONGEST_KEPT:
             if len(announcement.decisions) >= _MOST_KEPT:
                 announcement.decisions.clear()
             announcement.decisions[key] = decision
@@ -662,10 +674,7 @@ class Cors:
             method, target = announcement.method, announcement.target
             targets = await targets_beside(announcement.root, request, target, method)
             served = [method] if announcement.is_served else []
-            for other, match in targets.items():
-                announcement.rests_on(match.route.resource)
-                if _governs(announcement, match, other):
-                    served.append(other)
+            served += [m for m, match in targets.items() if _governs(announcement, match, m)]
             served.sort()
             announcement.served = served
         return served
@@ -733,7 +742,10 @@ def _entry_among(targets: dict[str, web.UrlMappingMatchInfo]) -> Entry | None:
 
 
 def _leads_to(route: web.AbstractRoute, target: object) -> bool:
-    return view_of(route) is target or any(handler == target for handler in handlers_of(route))
+    handler: Any = route.handler
+    if isinstance(handler, FunctionType) and not handler.__dict__:
+        return handler is target  # nearly all, and there may be many: it wraps nothing
+    return handler is target or any(one == target for one in handlers_of(route))
 
 
 # Stampers

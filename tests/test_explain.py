@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any, NamedTuple
 
 import pytest
@@ -41,6 +42,13 @@ REFUSED = {
     "origin-not-listed": Refused(origin=EVIL, subject=EVIL),
     "origin-null": Refused(origin="null", subject="null"),
     "origin-malformed": Refused(origin="https://app.example.com/", subject=f"{APP}/"),
+    "origin-insecure": Refused(
+        origin="http://app.example.com",
+        options=CorsOptions(
+            allow_origins=[re.compile(r"https?://app\.example\.com")], allow_credentials=True
+        ),
+        subject="http://app.example.com",
+    ),
     "predicate-refused": Refused(options=CorsOptions(allow_origins=refuse), subject=APP),
     "predicate-failed": Refused(options=CorsOptions(allow_origins=fail), subject=APP),
     "method-not-served": Refused(method="PATCH", subject="PATCH"),

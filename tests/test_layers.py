@@ -47,9 +47,10 @@ ORDER = (
 )
 # What the upper half needs beside the standard library; everything below may import aiohttp too.
 THIRD_PARTY = {"_policy": {"multidict"}, "options": {"publicsuffixlist"}}
-# Underscore attributes of anything but `self`. Of aiohttp's there is one, the first.
+# Underscore attributes of anything but `self`. Of aiohttp's there are two, the first.
 REACHED = {
     ("_routing", "root._handle"),
+    ("_routing", "router._resource_index"),
     ("_attachments", "cors._options_of"),
     ("plugin", "cors._hook"),
     ("plugin", "cors._start"),
@@ -59,6 +60,7 @@ REACHED = {
     ("plugin", "owner._entry_of"),
     ("plugin", "owner._refused"),
     ("plugin", "owner._failures"),
+    ("plugin", "owner._routers"),
     ("plugin", "owner._table"),
 }
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from aiohttp.web_urldispatcher import (
+    AbstractRuleMatching,
+    MatchedSubAppResource,
+    PrefixedSubAppResource,
+)
 
-from aiohttp_cors_plugin import CorsOptions, setup
+from aiohttp_cors_plugin import CorsOptions, override, setup
 from aiohttp_cors_plugin._memory import Memory
-from tests.app import APP, Custom, cors_headers, ok, preflight
-
-
-class Found:
-    """What a preflight found, resting on resources with so many routes each."""
-
-    def __init__(self, *resources: web.AbstractResource) -> None:
-        self.resources = {resource: len(resource) for resource in resources}
+from aiohttp_cors_plugin._routing import tried_for
+from tests.app import ADMIN, APP, Custom, cors_headers, make_app, ok, preflight
 
 
 def asking(path: str = "/plain", host: str = "localhost") -> web.Request:
@@ -27,19 +27,26 @@ def asking(path: str = "/plain", host: str = "localhost") -> web.Request:
 def plain_app() -> web.Application:
     app = web.Application()
     app.router.add_get("/plain", ok)
+    app.router.add_get("/{other}", ok)
     return app
+
+
+def remembering(app: web.Application, request: web.Request | None = None) -> Memory[str]:
+    """A memory that knows what a GET reaches, if it may know that at all."""
+    memory: Memory[str] = Memory(app)
+    request = request or asking()
+    assert memory.find(request, "GET") is None
+    tried = tried_for(app.router, request.rel_url)
+    memory.keep(request, "GET", "found", next(tried))
+    return memory
 
 
 def add_resource(app: web.Application) -> None:
     app.router.add_get("/new", ok)
 
 
-def add_route(app: web.Application) -> None:
-    next(iter(app.router.resources())).add_route("PUT", ok)  # type: ignore[attr-defined]
-
-
-def change_options(_app: web.Application) -> None:
-    Memory.forget()
+def add_route(app: web.Application, number: int) -> None:
+    list(app.router.resources())[number].add_route("PUT", ok)  # type: ignore[attr-defined]
 
 
 def do_nothing(_app: web.Application) -> None:
@@ -51,30 +58,28 @@ def do_nothing(_app: web.Application) -> None:
     [
         pytest.param(do_nothing, True, id="nothing happened"),
         pytest.param(add_resource, False, id="a resource is added"),
-        pytest.param(add_route, False, id="a route is added to a resource that answered"),
-        pytest.param(change_options, False, id="options changed somewhere"),
+        pytest.param(functools.partial(add_route, number=0), False, id="a route to what answered"),
+        pytest.param(
+            functools.partial(add_route, number=1), False, id="a route to what did not answer"
+        ),
+        pytest.param(lambda _app: Memory.forget(), False, id="options changed somewhere"),
     ],
 )
 def test_what_is_kept_is_found_until_something_changes(change: Any, is_kept: bool) -> None:
     app = plain_app()
-    memory: Memory[Found] = Memory(app)
-    found = Found(*app.router.resources())
-    assert memory.find(asking(), "GET") is None
-    memory.keep(asking(), "GET", found)
+    memory = remembering(app)
     change(app)
-    assert memory.find(asking(), "GET") is (found if is_kept else None)
+    assert memory.find(asking(), "GET") == ("found" if is_kept else None)
     assert memory.find(asking(), "PUT") is None
     assert memory.find(asking("/other"), "GET") is None
 
 
 def test_paths_that_differ_by_their_encoding_are_told_apart() -> None:
     """A router may tell them apart: `/a%2Fb` is one segment."""
-    memory: Memory[Found] = Memory(plain_app())
-    memory.find(asking(), "GET")
-    memory.keep(asking("/a%2Fb"), "GET", found := Found())
-    assert memory.find(asking("/a%2Fb"), "GET") is found
+    memory = remembering(plain_app(), asking("/a%2Fb"))
+    assert memory.find(asking("/a%2Fb"), "GET") == "found"
+    assert memory.find(asking("/a%2Fb?x=1"), "GET") == "found"
     assert memory.find(asking("/a/b"), "GET") is None
-    assert memory.find(asking("/a%2Fb?x=1"), "GET") is found
 
 
 def test_a_new_resource_in_a_nested_application_is_noticed() -> None:
@@ -83,10 +88,8 @@ def test_a_new_resource_in_a_nested_application_is_noticed() -> None:
     deeper.router.freeze = lambda: None  # type: ignore[method-assign]
     sub.add_subapp("/deeper", deeper)
     app.add_subapp("/sub", sub)
-    memory: Memory[Found] = Memory(app)
-    memory.find(asking(), "GET")
-    memory.keep(asking(), "GET", found := Found())
-    assert memory.find(asking(), "GET") is found
+    memory = remembering(app)
+    assert memory.find(asking(), "GET") == "found"
     deeper.router.add_get("/late", ok)
     assert memory.find(asking(), "GET") is None
 
@@ -96,34 +99,152 @@ def test_hosts_are_told_apart_where_there_are_domains(has_domain: bool) -> None:
     app = plain_app()
     if has_domain:
         app.add_domain("tenant.example.org", plain_app())
-    memory: Memory[Found] = Memory(app)
-    memory.find(asking(), "GET")
-    memory.keep(asking(), "GET", found := Found())
+        app.add_domain("*.example.net", plain_app())
+    memory = remembering(app)
+    assert memory.find(asking(), "GET") == "found"
     other = memory.find(asking(host="tenant.example.org"), "GET")
-    assert other is (None if has_domain else found)
+    assert other == (None if has_domain else "found")
 
 
-def test_what_a_resource_class_of_the_users_says_is_never_kept() -> None:
+class Header(AbstractRuleMatching):
+    """A rule that looks at something else than the host."""
+
+    @property
+    def canonical(self) -> str:
+        return "header"
+
+    def get_info(self) -> Any:
+        return {"rule": self}
+
+    async def match(self, request: web.Request) -> bool:
+        return "X-Version" in request.headers
+
+
+class Prefixed(PrefixedSubAppResource):
+    pass
+
+
+class Router(web.UrlDispatcher):
+    pass
+
+
+def with_a_rule() -> web.Application:
+    app, sub = plain_app(), plain_app()
+    app._add_subapp(functools.partial(MatchedSubAppResource, Header(), sub), sub)
+    return app
+
+
+def with_a_mount() -> web.Application:
+    app, sub = plain_app(), plain_app()
+    app._add_subapp(functools.partial(Prefixed, "/sub", sub), sub)
+    return app
+
+
+def with_a_resource() -> web.Application:
     app = plain_app()
     app.router.register_resource(Custom("/custom"))
-    memory: Memory[Found] = Memory(app)
+    return app
+
+
+def with_a_router() -> web.Application:
+    app = web.Application()
+    app._router = Router()
+    app.router.add_get("/plain", ok)
+    return app
+
+
+@pytest.mark.parametrize("make", [with_a_rule, with_a_mount, with_a_resource, with_a_router])
+def test_what_classes_of_the_users_say_is_never_kept(make: Any) -> None:
+    """They may look at anything in a request."""
+    assert remembering(make()).find(asking(), "GET") is None
+
+
+def test_what_the_router_did_not_take_from_its_index_is_never_kept() -> None:
+    app = plain_app()
+    memory: Memory[str] = Memory(app)
     memory.find(asking(), "GET")
-    memory.keep(asking(), "GET", Found())
-    assert memory.find(asking(), "GET") is None
+    for taken in (None, next(iter(plain_app().router.resources()))):
+        memory.keep(asking(), "GET", "found", taken)
+        assert memory.find(asking(), "GET") is None
 
 
 def test_many_paths_and_long_ones_do_not_fill_the_memory() -> None:
-    memory: Memory[Found] = Memory(plain_app())
-    memory.find(asking(), "GET")
-    memory.keep(asking("/" + "x" * 600), "GET", Found())
-    assert memory.find(asking("/" + "x" * 600), "GET") is None
+    app = plain_app()
+    taken = list(app.router.resources())[1]
+    memory: Memory[str] = Memory(app)
     a_request = asking()
+    memory.find(a_request, "GET")
+    memory.keep(long := asking("/" + "x" * 600), "GET", "found", taken)
+    assert memory.find(long, "GET") is None
     many = [a_request.clone(rel_url=f"/{number}") for number in range(1500)]
     for request in many:
-        memory.keep(request, "GET", Found())
+        memory.keep(request, "GET", "found", taken)
     remembered = [request for request in many if memory.find(request, "GET") is not None]
     assert 0 < len(remembered) <= 1024
     assert remembered[-1] is many[-1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/plain", "/items/7", "/users/me", "/users/7", "/any", "/view", "/own", "/slash/"),
+        *("/sub", "/sub/thing", "/sub/deeper/thing/7", "/static/app.py", "/static/none"),
+        *("/items/%61", "/items/a%2Fb", "/items/%C3%A4", "/%70lain", "/items/a%25b"),
+    ],
+)
+async def test_the_router_takes_nothing_else_than_what_it_tries(path: str, tmp_path: Any) -> None:
+    """On every version of aiohttp: the index is private to it."""
+    app = make_app(tmp_path)
+    apps = [app]
+    for one in apps:
+        infos = (resource.get_info() for resource in one.router.resources())
+        apps += [info["app"] for info in infos if "app" in info]
+    found = 0
+    for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        request = make_mocked_request(method, path)
+        match = await app.router.resolve(request)
+        if match.route.resource is not None:
+            found += 1
+            tried = [r for one in apps for r in tried_for(one.router, request.rel_url)]
+            assert match.route.resource in tried
+    assert found
+
+
+def at(*methods: str, late: str = "") -> Any:
+    """A client whose routes are those that `late` adds to, and what adds."""
+
+    async def start(aiohttp_client: Any) -> tuple[Any, Any]:
+        @override(allow_origins=[ADMIN])
+        async def secret(_request: web.Request) -> web.Response:
+            return web.Response()
+
+        app = web.Application()
+        near = app.router.add_resource("/users/me")
+        for method in methods:
+            near.add_route(method, ok)
+        far = app.router.add_resource("/users/{id}")
+        far.add_route("PUT", ok)
+        setup(app, CorsOptions(allow_origins=[APP, ADMIN]))
+        return await aiohttp_client(app), functools.partial(near.add_route, late, secret)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    "start", [at(late="PUT"), at("POST", late="PUT")], ids=["no routes", "another route"]
+)
+@pytest.mark.parametrize("first", [APP, "https://evil.example.net"])
+async def test_a_route_in_front_of_what_answered_is_noticed(
+    aiohttp_client: Any, start: Any, first: str
+) -> None:
+    client, add = await start(aiohttp_client)
+    for origin, status in ((first, 204 if first == APP else 403), (APP, 204)):
+        response = await client.options("/users/me", headers=preflight("PUT", origin))
+        assert response.status == status
+    add()
+    for origin, status in ((APP, 403), (ADMIN, 204)):
+        response = await client.options("/users/me", headers=preflight("PUT", origin))
+        assert response.status == status
 
 
 async def test_a_route_that_is_added_later_is_in_the_next_answer(aiohttp_client: Any) -> None:
@@ -144,3 +265,17 @@ async def test_a_route_that_is_added_later_is_in_the_next_answer(aiohttp_client:
     for _ in range(2):
         assert await methods("GET") == "GET, PUT"
         assert await methods("PUT") == "GET, PUT"
+
+
+async def test_refusals_are_not_kept(aiohttp_client: Any) -> None:
+    """Whoever likes can have ever new ones."""
+    app = plain_app()
+    cors = setup(app, CorsOptions(allow_origins=[APP]))
+    client = await aiohttp_client(app)
+    for number in range(50):
+        sent = preflight("GET", f"https://{number}.example.net", f"x-{number}")
+        assert (await client.options("/plain", headers=sent)).status == 403
+    await client.options("/plain", headers=preflight("GET"))
+    assert cors._memory is not None
+    (announcement, _), *others = cors._memory._found.values()
+    assert (len(announcement.decisions), others) == (1, [])

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from aiohttp_cors_plugin import CorsConfigError, CorsOptions, override
 from aiohttp_cors_plugin._overrides import Layer, Overrides
-from aiohttp_cors_plugin._tables import Table, lasts
+from aiohttp_cors_plugin._routing import Routers
+from aiohttp_cors_plugin._tables import Table
 from tests.app import ADMIN, APP, Custom, ok
 
 LISTED = (CorsOptions(allow_origins=[APP]),)
@@ -34,7 +35,7 @@ def test_an_entry_is_made_once_and_equal_options_are_one_policy() -> None:
     overrides = Overrides()
     overrides.of_routes[one] = [Layer((CorsOptions(allow_origins=[ADMIN]),), {})]
     overrides.of_routes[two] = [Layer((CorsOptions(allow_origins=[ADMIN]),), {})]
-    table = Table(LISTED, overrides)
+    table = Table(LISTED, overrides, lambda _route: True)
     assert table.entry(one) is table.entry(one)
     assert table.entry(one).policy is table.entry(two).policy
     assert table.entry(view).policy is table.default.policy
@@ -46,13 +47,13 @@ def test_an_entry_is_made_once_and_equal_options_are_one_policy() -> None:
     table.forget([one, two])
     gc.collect()
     assert table.entry(one).policy is table.default.policy
-    assert Table(None, overrides).default.policy is None
+    assert Table(None, overrides, lambda _route: True).default.policy is None
 
 
 def test_an_override_that_does_not_fit_leaves_no_policy(caplog: pytest.LogCaptureFixture) -> None:
     app = web.Application()
     route = app.router.add_post("/", override(max_age=5)(ok_too))
-    table = Table(None, Overrides())
+    table = Table(None, Overrides(), lambda _route: True)
     with pytest.raises(CorsConfigError):
         table.compile(route)
     assert table.entry(route).policy is None
@@ -63,13 +64,17 @@ def test_an_override_that_does_not_fit_leaves_no_policy(caplog: pytest.LogCaptur
 async def test_routes_that_come_and_go_are_not_remembered() -> None:
     app = web.Application()
     stays = app.router.add_get("/", ok)
-    assert lasts(stays)
-    assert lasts(next(iter(app.router.add_static("/static", "."))))
-    assert not lasts(web.ResourceRoute("GET", ok, stays.resource))  # type: ignore[arg-type]
-    goes = web.ResourceRoute("GET", ok, Custom("/custom"))
-    table = Table(LISTED, Overrides())
-    assert not lasts(goes)
-    assert table.entry(goes) is not table.entry(goes)
+    routers = Routers(app, lambda _sub: False)
+    assert routers.lasts(stays)
+    assert routers.lasts(next(iter(app.router.add_static("/static", "."))))
+    for goes in (
+        web.ResourceRoute("GET", ok, stays.resource),  # type: ignore[arg-type]
+        web.ResourceRoute("GET", ok, Custom("/custom")),
+        web.PlainResource("/").add_route("GET", ok),  # of a resource that a resource made
+    ):
+        assert not routers.lasts(goes)
+        table = Table(LISTED, Overrides(), routers.lasts)
+        assert table.entry(goes) is not table.entry(goes)
 
 
 async def ok_too(_request: web.Request) -> web.Response:
