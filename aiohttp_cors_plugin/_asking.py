@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from aiohttp_cors_plugin._log import Repeats
+from aiohttp_cors_plugin._log import Repeats, logger
 from aiohttp_cors_plugin._policy import Policy, Verdict
 from aiohttp_cors_plugin._reasons import quoted
 from aiohttp_cors_plugin._routing import request_key
 
 if TYPE_CHECKING:
     from aiohttp_cors_plugin.options import OriginPredicate
-
-logger = logging.getLogger("aiohttp_cors_plugin")
 
 # What a request's callables said, kept on the request so that each is asked once.
 _ASKED: Final = request_key("aiohttp_cors_plugin_asked")
@@ -34,14 +31,16 @@ async def verdict_on(
         return policy.judge(origin)
 
     async def ask(predicate: OriginPredicate, asked_origin: str) -> str | None:
-        # A clone of the request takes these along, and may have another origin. A list, since
-        # callables need not be hashable; there are few.
-        answers: list[tuple[OriginPredicate, str, str | None]] = request.get(_ASKED, [])
+        # Clones of the request share these from here on, and may have another origin. A list,
+        # since callables need not be hashable; there are few.
+        answers: list[tuple[OriginPredicate, str, str | None]] | None = request.get(_ASKED)
+        if answers is None:
+            answers = request[_ASKED] = []
         for known, known_origin, answer in answers:
             if known is predicate and known_origin == asked_origin:
                 return answer
         answer = await _ask(predicate, request, asked_origin, repeats)
-        request[_ASKED] = [*answers, (predicate, asked_origin, answer)]
+        answers.append((predicate, asked_origin, answer))
         return answer
 
     return await policy.judge_asking(origin, ask)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import hdrs, web
 from yarl import URL
 
-from aiohttp_cors_plugin._routing import Announced
+from aiohttp_cors_plugin._browser import is_forbidden_header
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,27 +54,35 @@ class Explanation:
 
 
 def request_for(app: web.Application, method: str, path: str, headers: Mapping[str, str]) -> Any:
-    """A request as it would arrive; `path` may be a whole URL, where the host matters."""
+    """A request as it would arrive; `path` may be a whole URL, where the host matters.
+
+    Raises:
+        ValueError: neither of them.
+
+    """
     # unittest.mock is slow to import, and nothing but explanations needs it.
     from aiohttp.test_utils import make_mocked_request  # noqa: PLC0415
 
-    url = URL(path)
-    host = {hdrs.HOST: url.raw_authority} if url.is_absolute() else {hdrs.HOST: "localhost"}
-    target = url.raw_path_qs if url.is_absolute() else path
-    return make_mocked_request(method, target, host | dict(headers), app=app)
+    host = "localhost"
+    if not path.startswith("/"):  # `//x` is a path, too
+        url = URL(path)
+        if not url.absolute:
+            raise ValueError(f"path={path!r} is neither a path nor a URL; write '/{path}'")
+        host, path = url.raw_authority, url.raw_path_qs
+    target, _, query = path.partition("#")[0].partition("?")
+    url = URL.build(path=target, query_string=query, encoded=True)
+    request = make_mocked_request(method, "/", {hdrs.HOST: host, **headers}, app=app)
+    return request.clone(rel_url=url)
 
 
-class Reached(Announced):
-    """A request after the router has found its match, as handlers and callables see it."""
+def read_headers(headers: Mapping[str, str] | Iterable[str]) -> list[tuple[str, str]]:
+    """What a script sets, without what browsers drop; of mere names, with empty values.
 
-    def __init__(self, request: web.Request, match: web.UrlMappingMatchInfo) -> None:
-        super().__init__(request, request.method)
-        self.match_info = match
+    Raises:
+        TypeError: a bare string.
 
-    @property
-    def app(self) -> web.Application:
-        return self.match_info.apps[-1]
-
-    @property
-    def config_dict(self) -> Mapping[Any, Any]:
-        return ChainMap(*reversed(self.match_info.apps))
+    """
+    if isinstance(headers, str):
+        raise TypeError(f"headers={headers!r} is no list of names; write [{headers!r}]")
+    pairs = headers.items() if isinstance(headers, Mapping) else [(name, "") for name in headers]
+    return [pair for pair in pairs if not is_forbidden_header(*pair)]

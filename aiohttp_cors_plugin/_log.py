@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
-from aiohttp_cors_plugin._policy import RequestLike, origin_of
+from aiohttp_cors_plugin._policy import RequestLike
 from aiohttp_cors_plugin._reasons import quoted
 
 logger = logging.getLogger("aiohttp_cors_plugin")
@@ -44,10 +44,13 @@ class Repeats:
 
 
 class Refusal(NamedTuple):
-    """What a record tells beside the request; equal ones are of one kind."""
+    """What refusals of one kind have in common: they are logged once a minute."""
 
     what: str
     method: str
+    place: str
+    """The canonical path of the resource, empty where there is none: never a path of a request."""
+    origin: str
     reason: str
     subject: str
     source: str
@@ -55,23 +58,22 @@ class Refusal(NamedTuple):
 
 def log_refusal(level: int, refusal: Refusal, request: RequestLike, words: str) -> None:
     """One record; whatever comes out of the request is quoted and cut, in `extra` too."""
-    what, method, reason, subject, source = refusal
     values = {
-        "cors_method": quoted(method),
+        "cors_method": quoted(refusal.method),
         "cors_path": quoted(request.path),
-        "cors_origin": quoted(origin_of(request) or ""),
-        "cors_subject": quoted(subject),
+        "cors_origin": quoted(refusal.origin),
+        "cors_subject": quoted(refusal.subject or request.path),
     }
     logger.log(
         level,
         "CORS %s: %s %s from %s (%s): %s",
-        what,
+        refusal.what,
         *list(values.values())[:3],
-        source,
+        refusal.source,
         words,
         extra={
-            "cors_reason": reason,
-            "cors_source": source,
+            "cors_reason": refusal.reason,
+            "cors_source": refusal.source,
             **{name: value[1:-1] for name, value in values.items()},
         },
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from aiohttp import hdrs, web
 
-from aiohttp_cors_plugin._routing import handlers_of, routes_of, view_methods, view_of
+from aiohttp_cors_plugin._routing import routes_of, unwrapped, view_methods, view_of
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 from aiohttp_cors_plugin.options import CorsOptions, change_problems, changed
 
@@ -45,6 +46,11 @@ def rules_of(given: object, option: str) -> Rules | None:
                 "options-empty", option, given, "is empty", "give one rule, or None for no CORS"
             )
         )
+    for i, rule in enumerate(given[1:], 1):
+        if not problems and isinstance(given[i - 1].allow_origins, str):
+            reason = "is never reached: the rule before it decides for any origin"
+            fix = "put the rule for any origin last"
+            problems.append(Problem("rule-unreachable", f"{option}[{i}]", rule, reason, fix))
     if problems:
         raise CorsConfigError(problems)
     return tuple(given)
@@ -159,7 +165,7 @@ def override(options: Given = INHERIT, /, **changes: Any) -> Callable[[T], T]:
     def mark(target: T) -> T:
         try:
             setattr(target, _ATTRIBUTE, (*marks_on(target), given))
-        except AttributeError:  # a bound method, say
+        except (AttributeError, TypeError):  # a bound method, say, or a class of Python's
             reason, fix = "cannot be decorated", "call Cors.override(...) with it instead"
             problem = Problem("override-target", "override", target, reason, fix)
             raise CorsConfigError([problem]) from None
@@ -169,9 +175,24 @@ def override(options: Given = INHERIT, /, **changes: Any) -> Callable[[T], T]:
 
 
 def marks_on(target: object) -> tuple[Layer, ...]:
-    """The layers that the decorator left, innermost decorator first."""
+    """The layers that the decorator left on this very object, innermost decorator first."""
     marks = getattr(target, _ATTRIBUTE, ())
     return marks if isinstance(marks, tuple) else ()
+
+
+def marks_through(handler: object) -> tuple[Layer, ...]:
+    """The layers that the decorator left on a handler and on what it wraps, innermost first."""
+    found: tuple[Layer, ...] = ()
+    for one in reversed([*unwrapped(handler)]):
+        marks = marks_on(one)
+        # `functools.wraps` copies those of the inner one outwards, partials do not.
+        found = marks if marks[: len(found)] == found else (*found, *marks)
+    return found
+
+
+def _view_method(view: type[web.View], method: str) -> object:
+    """A view's method as it was defined, as a `functools.partialmethod` perhaps."""
+    return inspect.getattr_static(view, method.lower(), None)
 
 
 def _name(target: object) -> str:
@@ -179,7 +200,8 @@ def _name(target: object) -> str:
         return target.canonical
     if isinstance(target, web.AbstractRoute):
         return f"{target.method} {'' if target.resource is None else target.resource.canonical}"
-    return getattr(target, "__qualname__", None) or repr(target)
+    names = (getattr(one, "__qualname__", "") for one in unwrapped(target))
+    return next(filter(None, names), "") or repr(target)
 
 
 class Overrides:
@@ -203,47 +225,39 @@ class Overrides:
 
         if view is not None:
             add("@override on", view, marks_on(view))
-            add("override of", view, self.of_handlers.get(view, ()))
+            add("override of", view, _given(self.of_handlers, view))
         if route.resource is not None:
-            add("override of", route.resource, self.of_resources.get(route.resource, ()))
+            add("override of", route.resource, _given(self.of_resources, route.resource))
         if view is not None:
-            function = getattr(view, method.lower(), None) if method in hdrs.METH_ALL else None
-            add("@override on", function, marks_on(function))
+            if method in hdrs.METH_ALL:
+                function = _view_method(view, method)
+                add("@override on", function, marks_through(function))
         else:
-            handlers = [*handlers_of(route)]
-            # `functools.wraps` copies the attribute outwards, so the outermost that has it has
-            # all of it.
-            marked = next((handler for handler in handlers if marks_on(handler)), None)
-            add("@override on", marked, marks_on(marked))
+            add("@override on", route.handler, marks_through(route.handler))
             if self.of_handlers:
-                for handler in reversed(handlers):
-                    add("override of", handler, self._of_handler(handler))
-        given_for = self._given_for(route)
-        add("override of", given_for, self.of_routes.get(given_for, ()))
+                for handler in reversed([*unwrapped(route.handler)]):
+                    add("override of", handler, _given(self.of_handlers, handler))
+        if self.of_routes:
+            given_for = self._given_for(route)
+            add("override of", given_for, _given(self.of_routes, given_for))
         return found
-
-    def _of_handler(self, handler: object) -> Sequence[Layer]:
-        try:
-            return self.of_handlers.get(handler, ())
-        except TypeError:  # unhashable: nothing can have been given for it
-            return ()
 
     def _given_for(self, route: web.AbstractRoute) -> web.AbstractRoute:
         """The route whose overrides count: of a HEAD route that `add_get` made, the GET route."""
-        if self.of_routes.get(route) or route.method != hdrs.METH_HEAD or not self.of_routes:
+        if _given(self.of_routes, route) or route.method != hdrs.METH_HEAD:
             return route
         beside = (
             other
             for other in routes_of(route.resource)
-            if other.method == hdrs.METH_GET and other.handler == route.handler
+            if other.method == hdrs.METH_GET and _handler(other) == _handler(route)
         )
         return next(beside, route)
 
     def rules(
-        self, route: web.AbstractRoute, defaults: Rules | None, method: str = ""
+        self, route: web.AbstractRoute, defaults: Rules | None, source: str, method: str = ""
     ) -> tuple[Rules | None, str]:
         """The rules of a route and where they come from; raises CorsConfigError."""
-        rules, sources = defaults, ["defaults"]
+        rules, sources = defaults, [source]
         for origin, given in self.layers(route, method):
             rules = given.on(rules, origin)
             sources = [origin] if given.is_whole else [*sources, origin]
@@ -254,6 +268,17 @@ class Overrides:
         view = view_of(route)
         if view is None:
             return frozenset()
-        return frozenset(
-            method for method in view_methods(view) if marks_on(getattr(view, method.lower()))
-        )
+        methods = view_methods(view)
+        return frozenset(m for m in methods if marks_through(_view_method(view, m)))
+
+
+def _given(layers: Mapping[Any, Sequence[Layer]], target: object) -> Sequence[Layer]:
+    try:
+        return layers.get(target, ())
+    except TypeError:  # unhashable: nothing can have been given for it
+        return ()
+
+
+def _handler(route: web.AbstractRoute) -> object:
+    """The handler as the user gave it: aiohttp wraps one that is no coroutine function."""
+    return getattr(route.handler, "__wrapped__", route.handler)

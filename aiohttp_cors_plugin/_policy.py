@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from multidict import CIMultiDict, istr
 
@@ -62,8 +62,13 @@ ResponseLike = Any
 """Has `headers`, a mutable multidict."""
 Stamp = Callable[[RequestLike, ResponseLike], None]
 """Stamps an actual response."""
-Report = Callable[[RequestLike, str], None]
-"""Takes note of a response that a script may not read, with the reason."""
+
+
+class Report(Protocol):
+    """Takes note of a response that a script may not read, with the reason."""
+
+    def __call__(self, request: RequestLike, reason: str, rule: Rule | None = None, /) -> None:
+        """`rule` is the one that decides, if one does."""
 
 
 def origin_of(request: RequestLike) -> str | None:
@@ -96,6 +101,8 @@ class Decision(NamedTuple):
     status: int
     headers: CIMultiDict[str]
     subject: str = ""
+    rule: Rule | None = None
+    """The rule that decides, if one does."""
 
     @property
     def allowed(self) -> bool:
@@ -224,7 +231,10 @@ _NEVER_LISTED: Final = frozenset(
 
 
 class Policy:
-    """Rules in order: the first whose origins match the request's `Origin` decides."""
+    """Rules in order: the first whose origins match the request's `Origin` decides.
+
+    Behind one for any origin there is none.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -243,11 +253,6 @@ class Policy:
         timing = any(rule.expose_timing for rule in options)
         self._cleared = (*_CORS_HEADERS, _TIMING) if timing else _CORS_HEADERS
         self.rules = tuple(Rule(rule, self._cleared) for rule in options)
-        # Nothing behind a rule for any origin is ever reached.
-        for index, rule in enumerate(self.rules):
-            if rule.any_origin:
-                self.rules = self.rules[: index + 1]
-                break
         self.is_constant = self.rules[0].any_origin
         self.needs_asking = any(rule.predicate for rule in self.rules)
         self.guards_websockets = any(rule.options.guard_websockets for rule in self.rules)
@@ -345,9 +350,10 @@ class Policy:
 
         def general(request: RequestLike, response: ResponseLike) -> None:
             origin = origin_of(request)
-            reason = self.stamp(self.judge(origin), request.method, response.headers)
+            verdict = self.judge(origin)
+            reason = self.stamp(verdict, request.method, response.headers)
             if reason is not None and origin is not None:
-                report(request, reason)
+                report(request, reason, verdict.rule)
 
         # The commonest two, written out: every response pays for them, and half of what they cost
         # is what would be calls and loops. What a handler set by hand is replaced here too.
@@ -382,7 +388,7 @@ class Policy:
                     report(request, reason or "")
             elif rule.methods is not None and request.method not in rule.methods:
                 self._clear(headers)
-                report(request, "method-not-allowed")
+                report(request, "method-not-allowed", rule)
             elif (
                 rule.is_plain
                 and _ALLOW_CREDENTIALS not in headers
@@ -406,12 +412,18 @@ class Policy:
             if name in headers:
                 headers.popall(name)
 
-    def in_words(self, reason: str, subject: str, served: Iterable[str] = ()) -> str:
-        """A refusal in one line, with what is configured; `served` are the path's methods."""
+    def in_words(
+        self, reason: str, subject: str, rule: Rule | None = None, served: Iterable[str] = ()
+    ) -> str:
+        """A refusal in one line, with what is configured.
+
+        `rule` is the one that decides, if one does; `served` are the path's methods.
+        """
         option = REASONS[reason].option
         configured = ""
         if option:
-            values = (getattr(options, option) for options in self.options)
+            deciding = self.options if rule is None else (rule.options,)
+            values = (getattr(options, option) for options in deciding)
             configured = f"{option}={', then '.join(map(_shown, values))}"
         elif reason == "method-not-served":
             configured = f"the path serves {', '.join(served) or 'no other'}"
@@ -444,7 +456,7 @@ class Policy:
             return self.refusal(reason, subject, ok=debug)
         names = parse_requested_headers(requested_headers)
         if names is None and is_served:
-            return self.refusal("headers-malformed", ", ".join(requested_headers))
+            return self.refusal("headers-malformed", ", ".join(requested_headers), rule=rule)
         headers = [*rule.grants(origin)]
         methods = served if rule.methods is None else [m for m in served if m in rule.methods]
         if methods:
@@ -456,10 +468,10 @@ class Policy:
             # but a browser announces no method at all.
             ok = debug and bool(method) and method not in SAFELISTED_METHODS
             reason = "method-not-allowed" if is_served else "method-not-served"
-            return self.refusal(reason, method, headers, ok=ok)
+            return self.refusal(reason, method, headers, ok=ok, rule=rule)
         refused = next((n for n in names or () if not rule.allows_header(n)), None)
         if refused is not None:
-            return self.refusal("header-not-allowed", refused, headers, ok=debug)
+            return self.refusal("header-not-allowed", refused, headers, ok=debug, rule=rule)
         if rule.max_age is not None:
             headers.append((ACCESS_CONTROL_MAX_AGE, rule.max_age))
         if self.vary:
@@ -473,12 +485,13 @@ class Policy:
         headers: Iterable[tuple[str, str]] = (),
         *,
         ok: bool = False,
+        rule: Rule | None = None,
     ) -> Decision:
         """A refused preflight: 403 and no allow header, or `headers` and 200 where `ok`."""
         vary = [(VARY, self._vary_value)] if self.vary else []
         if ok:
-            return Decision(reason, 200, CIMultiDict([*headers, *vary]), subject)
-        return Decision(reason, 403, CIMultiDict(vary), subject)
+            return Decision(reason, 200, CIMultiDict([*headers, *vary]), subject, rule)
+        return Decision(reason, 403, CIMultiDict(vary), subject, rule)
 
 
 _NOBODY: Final = (None,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 _LONGEST: Final = 100
+_LONGEST_CONFIGURED: Final = 400
 
 
 class Reason(NamedTuple):
@@ -93,5 +94,7 @@ def quoted(text: str) -> str:
 def in_words(slug: str, subject: str, configured: str = "") -> str:
     """A refusal in one line: the reason, what is refused, what is configured, what to write."""
     _, sentence, fix = REASONS[slug]
+    if len(configured) > _LONGEST_CONFIGURED:
+        configured = f"{configured[:_LONGEST_CONFIGURED]}..."
     parts = (f"{sentence}: {quoted(subject)}", configured, fix.format(subject=quoted(subject)))
     return f"{'; '.join(filter(None, parts))} [{slug}]"

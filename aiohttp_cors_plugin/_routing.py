@@ -1,26 +1,35 @@
 """The application's routers: walk them, attach OPTIONS resources, ask what another method reaches.
 
 Of aiohttp's private names, two are used: `Application._handle` (in `_Unrooted`), and
-`UrlDispatcher._resource_index` (in `tried_for`), without which preflights cost more.
+`UrlDispatcher._resource_index` (in `tried_for` and `_places`), which it can do without.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from types import FunctionType
 from typing import Any, Final
 
 from aiohttp import hdrs, web
 from yarl import URL
 
 from aiohttp_cors_plugin._fetch import COMMON_METHODS, FORBIDDEN_METHODS, PARSEABLE_METHODS
-
-logger = logging.getLogger("aiohttp_cors_plugin")
+from aiohttp_cors_plugin._log import Repeats, logger
 
 _Resolved = tuple[web.UrlMappingMatchInfo | None, set[str]]
 _NO_METHOD: Final = "NO-SUCH-METHOD"
+_failures: Final = Repeats()
 LEAVES: Final = frozenset({web.PlainResource, web.DynamicResource, web.StaticResource})
 """aiohttp's own kinds of resources that have routes."""
 
@@ -99,6 +108,26 @@ class Announced:
         # Custom resources may check that they are given a request.
         return type(self._request)
 
+    def clone(self, *, method: str | None = None, **changes: Any) -> Announced:
+        """As `web.Request.clone`: custom resources ask other routers with another path."""
+        return Announced(self._request.clone(**changes), self.method if method is None else method)
+
+
+class Reached(Announced):
+    """A request at the match that the router has found for it, or for what it announces."""
+
+    def __init__(self, request: web.Request, match: web.UrlMappingMatchInfo) -> None:
+        super().__init__(request, request.method)
+        self.match_info = match
+
+    @property
+    def app(self) -> web.Application:
+        return self.match_info.apps[-1]
+
+    @property
+    def config_dict(self) -> Mapping[Any, Any]:
+        return ChainMap(*reversed(self.match_info.apps))
+
 
 async def resolve_as(
     root: web.Application, request: web.Request, method: str
@@ -110,8 +139,11 @@ async def resolve_as(
     try:
         match = await root.router.resolve(Announced(request, method))  # type: ignore[arg-type]
         match.add_app(root)
-    except Exception:
-        logger.exception("a resource failed to resolve %.200r as %.50r", request.path, method)
+    except Exception as error:
+        remark = _failures.remark((id(root), type(error)))
+        if remark is not None:
+            words = "a resource failed to resolve %.200r as %.50r%s"
+            logger.exception(words, request.path, method, remark)
         return None
     return match
 
@@ -160,7 +192,9 @@ def view_of(route: web.AbstractRoute) -> type[web.View] | None:
 
 def view_methods(view: type[web.View]) -> frozenset[str]:
     """The methods that a view class serves; empty for one that dispatches in its own way."""
-    return frozenset(method for method in hdrs.METH_ALL if hasattr(view, method.lower()))
+    # One that is None is withdrawn, to aiohttp too.
+    served = (m for m in hdrs.METH_ALL if getattr(view, m.lower(), None) is not None)
+    return frozenset(served)
 
 
 def serves(route: web.AbstractRoute, method: str) -> bool:
@@ -178,17 +212,22 @@ def may_be_announced(method: str) -> bool:
     return method in PARSEABLE_METHODS and method not in FORBIDDEN_METHODS
 
 
-def handlers_of(route: web.AbstractRoute) -> Iterator[Any]:
-    """The handler and what it wraps, outermost first: `functools.wraps`, partials, methods."""
-    handler: Any = route.handler
+def unwrapped(handler: Any) -> Iterator[Any]:
+    """A callable and what it leads to, outermost first.
+
+    Through `functools.wraps`, partials, bound methods and the `__call__` of instances.
+    """
     for _ in range(100):  # a wrapper that names itself as wrapped would never end
         yield handler
-        if isinstance(handler, functools.partial):
+        if isinstance(handler, functools.partial | functools.partialmethod):
             handler = handler.func
-        elif (wrapped := getattr(handler, "__wrapped__", None)) is not None:
-            handler = wrapped
+        # Before what it wraps: a bound method shows the attributes of its function.
         elif (function := getattr(handler, "__func__", None)) is not None:
             handler = function
+        elif (wrapped := getattr(handler, "__wrapped__", None)) is not None:
+            handler = wrapped
+        elif isinstance(call := getattr(type(handler), "__call__", None), FunctionType):  # noqa: B004
+            handler = call
         else:
             return
 
@@ -386,11 +425,13 @@ class Routers:
     def __init__(self, app: web.Application, governs_itself: Callable[[web.Application], bool]):
         self.app = app
         self.root = Root()
-        self.nested: list[web.Application] = []
+        self.nested: dict[str, web.Application] = {}
+        """Those with a plugin of their own, by the prefix or the domain below which they are."""
         self._governs_itself = governs_itself
         self._seen: dict[web.Application, int] = {}
-        self._resources: dict[web.AbstractResource, web.Application] = {}
-        self._fronts: dict[web.AbstractResource, OptionsResource] = {}
+        # By identity: resource classes of users need not be hashable.
+        self._resources: dict[int, web.AbstractResource] = {}
+        self._fronts: dict[int, OptionsResource] = {}
         self._fallbacks: set[web.Application] = set()
 
     def discover(self) -> list[web.AbstractResource]:
@@ -402,27 +443,28 @@ class Routers:
             start = self._seen.get(app, 0)
             self._seen[app] = len(resources)
             for resource in itertools.islice(resources, start, None):
-                self._resources[resource] = app
+                self._resources[id(resource)] = resource
                 new.append(resource)
                 if (sub := mounted_app(resource)) is None or sub in self._seen:
                     continue
                 if self._governs_itself(sub):
-                    self.nested.append(sub)
+                    self.nested[_mount_of(resource)] = sub
                 else:
                     self._seen[sub] = 0
                     apps.append(sub)
         return new
 
     def __contains__(self, resource: object) -> bool:
-        if resource not in self._resources:
+        if id(resource) not in self._resources:
             self.discover()
-        return resource in self._resources
+        return id(resource) in self._resources
 
     def lasts(self, route: web.AbstractRoute) -> bool:
         """Whether a route stays: aiohttp makes one for each 404, and resource classes may do so."""
         resource = route.resource
         return (
             isinstance(resource, web.Resource | web.StaticResource)
+            and isinstance(route, Hashable)
             and resource in self
             and any(known is route for known in routes_of(resource))
         )
@@ -430,7 +472,7 @@ class Routers:
     def resources(self) -> Iterable[web.AbstractResource]:
         """All resources known so far."""
         self.discover()
-        return tuple(self._resources)
+        return tuple(self._resources.values())
 
     def attach(self, decide: Decide, route: web.AbstractRoute) -> None:
         """Put OPTIONS resources where preflights need them; what has one is left alone."""
@@ -446,42 +488,45 @@ class Routers:
     ) -> None:
         """Resources that answer OPTIONS themselves get ours in front of them.
 
-        The index of a router keeps the order of registration, which decides between resources on
-        one path: from the first resource that needs one of ours on, all are put in once more.
+        The order in the index decides between resources that it has in one place: from the first
+        that needs one of ours on, all of them are put in once more.
         """
-        resources = [
-            resource
-            for resource in app.router.resources()
-            if not is_matched_by_rule(resource)  # a domain: not indexed, asked before all others
-        ]
-        needing = {
-            resource
-            for resource in resources
-            if resource not in self._fronts and _answers_options(resource)
-        }
-        if not needing:
-            return
-        first = next(i for i, resource in enumerate(resources) if resource in needing)
         router = app.router
-        for resource in resources[first:]:
-            front = self._fronts.get(resource)
-            try:
-                if front is not None:
-                    router.unindex_resource(front)
-                router.unindex_resource(resource)
-            except (KeyError, ValueError):
-                logger.warning("%r is not in the router's index; left as it is", resource)
+        for place in _places(router):
+            first = next((i for i, resource in enumerate(place) if self._lacks_front(resource)), -1)
+            if first < 0:
                 continue
-            if resource in needing:
-                front = self._fronts[resource] = OptionsResource(decide, self.root, route, resource)
-            if front is not None:
-                router.index_resource(front)
-            router.index_resource(resource)
+            taken = []
+            for resource in place[first:]:
+                try:
+                    router.unindex_resource(resource)
+                    taken.append(resource)
+                except (KeyError, ValueError):
+                    logger.warning("%r is not in the router's index; left as it is", resource)
+            for resource in taken:
+                if self._lacks_front(resource):
+                    front = OptionsResource(decide, self.root, route, resource)
+                    self._fronts[id(resource)] = front
+                    router.index_resource(front)
+                router.index_resource(resource)
+
+    def _lacks_front(self, resource: web.AbstractResource) -> bool:
+        if isinstance(resource, OptionsResource) or id(resource) in self._fronts:
+            return False
+        return _answers_options(resource)
 
 
-def is_matched_by_rule(resource: web.AbstractResource) -> bool:
-    """Whether a resource is a domain, or another rule, that leads to a sub-application."""
-    return mounted_app(resource) is not None and "rule" in resource.get_info()
+def _mount_of(resource: web.AbstractResource) -> str:
+    """The prefix, or the domain, below which a sub-application is mounted."""
+    rule: Any = resource.get_info().get("rule")
+    return resource.canonical if rule is None else rule.get_info().get("domain", rule.canonical)
+
+
+def _places(router: web.UrlDispatcher) -> list[Sequence[web.AbstractResource]]:
+    """The resources that a router's index has in one place, in its order, for each place."""
+    # No public way leads to it; the order of registration is the same, unless users change it.
+    index = getattr(router, "_resource_index", None)
+    return [list(router.resources())] if index is None else list(index.values())
 
 
 def _answers_options(resource: web.AbstractResource) -> bool:

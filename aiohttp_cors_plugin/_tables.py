@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from aiohttp import web
 
-from aiohttp_cors_plugin._overrides import Overrides, Rules
+from aiohttp_cors_plugin._log import logger
+from aiohttp_cors_plugin._overrides import Layer, Overrides, Rules
 from aiohttp_cors_plugin._policy import Policy
 from aiohttp_cors_plugin.errors import CorsConfigError
-
-logger = logging.getLogger("aiohttp_cors_plugin")
 
 
 class Entry(NamedTuple):
@@ -35,15 +33,18 @@ class Table:
         defaults: Rules | None,
         overrides: Overrides,
         lasts: Callable[[web.AbstractRoute], bool],
+        source: str = "defaults",
     ) -> None:
-        """`lasts` tells of which routes the entries may be remembered."""
+        """`lasts` tells of which routes the entries may be remembered; `source` names defaults."""
         self.rules = defaults
         self._overrides = overrides
         self._lasts = lasts
         self._entries: dict[web.AbstractRoute, Entry] = {}
+        self.overridden: dict[int, web.AbstractRoute] = {}
+        """Those of the routes remembered here that do not just have the defaults, by identity."""
         # Equal options are one policy; those that overrides have replaced are let go.
         self._policies: weakref.WeakValueDictionary[Rules, Policy] = weakref.WeakValueDictionary()
-        self.default = Entry(self._policy(defaults), "defaults")
+        self.default = Entry(self._policy(defaults), source)
 
     def _policy(self, rules: Rules | None) -> Policy | None:
         if rules is None:
@@ -62,14 +63,23 @@ class Table:
         methods = self._overrides.methods_apart(route)
         return Entry(policy, source, {method: self._compile(route, method) for method in methods})
 
+    def apply(self, layers: Iterable[Layer], name: str) -> None:
+        """Raise CorsConfigError where layers on top of the defaults do not fit."""
+        rules = self.rules
+        for layer in layers:
+            rules = layer.on(rules, name)
+
     def _compile(self, route: web.AbstractRoute, method: str = "") -> Entry:
-        rules, source = self._overrides.rules(route, self.rules, method)
+        rules, source = self._overrides.rules(route, self.rules, self.default.source, method)
         policy = self.default.policy if rules is self.rules else self._policy(rules)
         return Entry(policy, source)
 
     def entry(self, route: web.AbstractRoute) -> Entry:
         """As `compile`, remembered; an override that does not fit a late route leaves no policy."""
-        entry = self._entries.get(route)
+        try:
+            entry = self._entries.get(route)
+        except TypeError:  # of a class that cannot be hashed
+            entry = None
         if entry is None:
             try:
                 entry = self.compile(route)
@@ -78,6 +88,8 @@ class Table:
                 entry = Entry(None, "an override that does not fit")
             if self._lasts(route):
                 self._entries[route] = entry
+                if entry.apart or entry.source != self.default.source:
+                    self.overridden[id(route)] = route
         return entry
 
     def forget(self, routes: Iterable[web.AbstractRoute]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import heapq
+import inspect
 import os
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -116,13 +117,19 @@ class CorsOptions:
         """Read options from a plain mapping, as TOML, JSON and YAML give.
 
         Raises:
-            CorsConfigError: an unknown key, an unset or empty list of origins, a bad value.
+            CorsConfigError: no mapping (an empty section of YAML is None), an unknown key, an unset
+                or empty list of origins, a bad value.
 
         Example:
             >>> CorsOptions.from_mapping({"allow_origins": ["https://app.example.com"]}).max_age
             600
 
         """
+        if not isinstance(mapping, Mapping):
+            fix = "give a mapping, such as {'allow_origins': [...]}"
+            raise CorsConfigError(
+                [Problem("not-a-mapping", "options", mapping, "is no mapping", fix)]
+            )
         problems = _unknown(mapping, CHANGEABLE_FIELDS)
         if not mapping.get("allow_origins"):
             problems.append(_no_origins("allow_origins", mapping.get("allow_origins")))
@@ -198,6 +205,12 @@ _KINDS: Final = {
     for field in dataclasses.fields(CorsOptions)
 }
 CHANGEABLE_FIELDS: Final = tuple(_KINDS)
+_MOST_LENIENT: Final = {
+    "allow_credentials": False,
+    "allow_insecure_origins": True,
+    "allow_public_suffixes": True,
+    "vary": (),
+}
 _FIELDS_BY_VARIABLE: Final = {field.upper(): field for field in CHANGEABLE_FIELDS}
 
 
@@ -212,7 +225,11 @@ def changed(options: CorsOptions, changes: Mapping[str, Any]) -> CorsOptions:
 def change_problems(changes: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with changes whatever they are applied to."""
     known = {name: value for name, value in changes.items() if name in CHANGEABLE_FIELDS}
-    return [*_unknown(changes, CHANGEABLE_FIELDS), *read_fields(known)[1]]
+    values, problems = read_fields(known)
+    if "allow_origins" in known:
+        # What is not changed may be inherited as it has to be.
+        problems += _cross_problems(_MOST_LENIENT | values, known["allow_origins"])
+    return [*_unknown(changes, CHANGEABLE_FIELDS), *problems]
 
 
 def read_fields(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
@@ -244,18 +261,31 @@ def _read_origins(value: object, option: str) -> _Read:
     if isinstance(value, re.Pattern):
         fix = "write [re.compile(...)]"
         return value, [Problem("not-a-list", option, value, "is no list", fix)]
-    if isinstance(value, Iterable) or not callable(value):
-        items, problems = _read_list(value, option, "['https://app.example.com'], or '*'")
-        if items == ["*"]:
-            return "*", []
-        if problems:
-            return value, problems
-        if not items:
-            return value, [_no_origins(option, value)]
-        if any(item == "*" for item in items if isinstance(item, str)):
-            return value, [_wildcard_beside(option, value)]
-        return read_origins(items, option)
-    return value, []
+    if callable(value) and not isinstance(value, Iterable):
+        return value, _callable_problems(value, option)
+    items, problems = _read_list(value, option, "['https://app.example.com'], or '*'")
+    if items == ["*"]:
+        return "*", []
+    if problems:
+        return value, problems
+    if not items:
+        return value, [_no_origins(option, value)]
+    if any(item == "*" for item in items if isinstance(item, str)):
+        return value, [_wildcard_beside(option, value)]
+    return read_origins(items, option)
+
+
+def _callable_problems(value: Callable[..., Any], option: str) -> list[Problem]:
+    try:
+        signature = inspect.signature(value)
+    except (ValueError, TypeError):  # it does not tell
+        return []
+    try:
+        signature.bind(None, "")
+    except TypeError:
+        reason, fix = "does not take a request and an origin", "write def allow(request, origin)"
+        return [Problem("origins-callable", option, value, reason, fix)]
+    return []
 
 
 def _no_origins(option: str, value: object) -> Problem:
@@ -567,6 +597,8 @@ def _text_int(text: str) -> int | None:
 
 
 def _text_list(text: str) -> list[str] | Literal["*"]:
+    if text.lower() == "none":
+        raise ValueError("name some, or leave the variable out")
     return "*" if text == "*" else [item for part in text.split(",") if (item := part.strip())]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, Final, cast
@@ -16,23 +16,31 @@ from multidict import CIMultiDict
 
 from aiohttp_cors_plugin._asking import verdict_on
 from aiohttp_cors_plugin._browser import normalize_method, unsafe_header_names
-from aiohttp_cors_plugin._explain import Explanation, Reached, request_for
+from aiohttp_cors_plugin._explain import Explanation, read_headers, request_for
 from aiohttp_cors_plugin._fetch import (
     CORS_RESPONSE_HEADERS,
     SAFELISTED_METHODS,
-    is_forbidden_request_header,
+    is_token,
 )
-from aiohttp_cors_plugin._log import Refusal, Repeats, log_refusal
+from aiohttp_cors_plugin._log import Refusal, Repeats, log_refusal, logger
 from aiohttp_cors_plugin._memory import Memory
 from aiohttp_cors_plugin._origins import DEFAULT_PORTS, keeping_pieces, parse_origin
 from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
-from aiohttp_cors_plugin._policy import Decision, Policy, RequestLike, ResponseLike, origin_of
+from aiohttp_cors_plugin._policy import (
+    Decision,
+    Policy,
+    Report,
+    RequestLike,
+    ResponseLike,
+    Rule,
+    origin_of,
+)
 from aiohttp_cors_plugin._reasons import in_words
 from aiohttp_cors_plugin._routing import (
     PreflightMatch,
+    Reached,
     Routers,
     announced_method,
-    handlers_of,
     is_preflight,
     may_be_announced,
     mounted_app,
@@ -40,12 +48,13 @@ from aiohttp_cors_plugin._routing import (
     routes_of,
     serves,
     targets_beside,
+    unwrapped,
+    view_methods,
+    view_of,
 )
 from aiohttp_cors_plugin._tables import Entry, Table
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 from aiohttp_cors_plugin.options import CorsOptions
-
-logger = logging.getLogger("aiohttp_cors_plugin")
 
 Stamper = Callable[[Any, Any], Awaitable[None] | None]
 
@@ -134,6 +143,8 @@ class Announcement:
     method: str
     is_served: bool
     target: web.UrlMappingMatchInfo
+    place: str
+    """The canonical path of the resource that is meant; empty where nothing is served."""
     served: list[str] | None = None
     """The methods that one answer may speak for, once they are known."""
     decisions: dict[tuple[str, ...], Decision] = field(default_factory=dict)
@@ -169,8 +180,9 @@ class Cors:
         self._announce = announce
         self._overrides = Overrides()
         self._routers = Routers(app, lambda sub: CORS in sub)
-        self._table = Table(defaults, self._overrides, self._routers.lasts)
-        self._overridden: dict[web.AbstractRoute, None] = {}
+        self._source = "defaults"
+        self._table = self._make_table(defaults)
+        self._overridden: dict[int, web.AbstractRoute] = {}
         self._started = False
         # Of the table that is in force.
         self._stampers: dict[web.AbstractRoute, Stamper] = {}
@@ -206,13 +218,16 @@ class Cors:
         if self._started:
             try:
                 self._check(self._table, routes)
+                if not routes:  # they may come later
+                    self._table.apply(layers, "target")
             except CorsConfigError:
                 layers[:] = before
                 raise
-            self._overridden.update(dict.fromkeys(routes))
+            self._overridden.update((id(route), route) for route in routes)
         # Before startup too: `explain` may have looked.
-        self._table.forget(routes)
-        for route in routes:
+        remembered = [route for route in routes if isinstance(route, Hashable)]
+        self._table.forget(remembered)
+        for route in remembered:
             self._stampers.pop(route, None)
         Memory.forget()
 
@@ -231,15 +246,10 @@ class Cors:
             >>> cors.reconfigure(options)
 
         """
-        table = Table(rules_of(defaults, "defaults"), self._overrides, self._routers.lasts)
-        self._check(table, self._overridden)
+        table = self._make_table(rules_of(defaults, "defaults"))
+        self._check(table, (self._overridden | self._table.overridden).values())
         with keeping_pieces() as pieces:
-            self._table = table
-            self._stampers.clear()
-            self._stampers[self._route] = _leave_alone
-            self._error_stamper = None
-            self._memory = None
-            Memory.forget()
+            self._use(table)
         _let_go(pieces)
 
     def rescan(self) -> None:
@@ -302,15 +312,24 @@ class Cors:
             headers: the request headers that the script sets, with values or just names.
             credentials: whether it goes with cookies: `credentials: "include"`.
 
+        Returns:
+            The decision, with the reason and the headers.
+
+        Raises:
+            ValueError: `method` or `path` is none.
+            TypeError: `headers` is a bare string.
+
         Example:
             >>> explanation = await cors.explain("PUT", "/account", origin="https://x.example")
             >>> print(explanation.reason)
             origin-not-listed
 
         """
+        if not is_token(method):
+            raise ValueError(f"method={method!r} is no method; write a name such as 'PUT'")
+        sent = read_headers(headers)
+        self._survey_nested()
         method, root = normalize_method(method), self._routers.root.app or self._app
-        pairs = headers.items() if isinstance(headers, Mapping) else [(n, "") for n in headers]
-        sent = [pair for pair in pairs if not is_forbidden_request_header(pair[0])]
         unsafe = unsafe_header_names(sent)
         needs_preflight = method not in SAFELISTED_METHODS or bool(unsafe)
         actual = request_for(root, method, path, {hdrs.ORIGIN: origin, **dict(sent)})
@@ -339,7 +358,7 @@ class Cors:
             if verdict.rule is not None and credentials and not verdict.rule.credentials:
                 reason = reason or "credentials-not-allowed"
             if reason is not None:
-                message = entry.policy.in_words(reason, subject)
+                message = entry.policy.in_words(reason, subject, verdict.rule)
         elif reason is None:
             reason = "no-policy"
         return Explanation(
@@ -365,13 +384,9 @@ class Cors:
         match = decided if isinstance(decided, _Match) else await decided
         if match is None:
             return None, Entry(None, "none"), ""
-        match.reveal()
         about = match.announcement
-        decision = await about.owner._judge(cast(web.Request, Reached(preflight, match)), about)
-        words = ""
-        if decision.reason is not None:
-            served = await targets_beside(root, preflight, about.target, about.method)
-            words = about.policy.in_words(decision.reason, decision.subject, served)
+        decision = await about.owner._judge(preflight, about)
+        words = "" if decision.allowed else await self._in_words(preflight, about, decision)
         return decision, Entry(about.policy, about.source), words
 
     def _options_of(self, route: web.AbstractRoute, method: str) -> tuple[Policy | None, str]:
@@ -384,51 +399,75 @@ class Cors:
 
     # Configuration
 
+    def _make_table(self, defaults: Rules | None) -> Table:
+        return Table(defaults, self._overrides, self._routers.lasts, self._source)
+
+    def _use(self, table: Table) -> None:
+        """Put a configuration in force; what was worked out under the one before is dropped."""
+        self._overridden |= self._table.overridden
+        self._table = table
+        self._stampers.clear()
+        self._stampers[self._route] = _leave_alone
+        self._error_stamper = None
+        self._memory = None
+        Memory.forget()
+
+    def _survey_nested(self) -> None:
+        """Let nested applications that have a setup know where they are."""
+        self._routers.discover()
+        for place, nested in self._routers.nested.items():
+            cors = nested[CORS]
+            cors._routers.root.parent = self._routers.root
+            if cors._source == "defaults":
+                cors._source = f"defaults of {place}"
+                cors._use(cors._make_table(cors._table.rules))
+            cors._survey_nested()
+
     def _locate(self, target: object) -> tuple[list[Layer], list[web.AbstractRoute]]:
         """Where the layers of a target are kept, and the routes that it stands for."""
         overrides, routers = self._overrides, self._routers
+        if not callable(target) and not isinstance(
+            target, web.AbstractRoute | web.AbstractResource
+        ):
+            reason = "is no resource, route, handler or web.View class"
+            fix = "give what add_get() or router[name] returns, or the handler"
+            raise _target_error("type", target, reason, fix)
+        if isinstance(target, web.Application) or (
+            isinstance(target, web.AbstractResource) and mounted_app(target) is not None
+        ):
+            fix = "override its routes, or call setup() for it before it is mounted"
+            raise _target_error("subapp", target, "is a sub-application", fix)
+        if not isinstance(target, Hashable):
+            fix = "override its route, its resource or its handler instead"
+            raise _target_error("unhashable", target, "is not hashable", fix)
+        routes: list[web.AbstractRoute]
         if isinstance(target, web.AbstractRoute):
-            routes = routes_of(target.resource)
+            routes = [*routes_of(target.resource)]
             if target.resource in routers and any(route is target for route in routes):
-                return overrides.of_routes.setdefault(target, []), list(routes)
+                return overrides.of_routes.setdefault(target, []), routes
         elif isinstance(target, web.AbstractResource):
-            if mounted_app(target) is not None:
-                fix = "override its routes, or call setup() for it before it is mounted"
-                raise CorsConfigError(
-                    [Problem("target-subapp", "target", target, "is a sub-application", fix)]
-                )
+            routes = [*routes_of(target)]
+            if any(route.resource is not target for route in routes):
+                fix = "override the routes one by one"
+                raise _target_error("shared", target, "has routes of another resource", fix)
             if target in routers:
-                return overrides.of_resources.setdefault(target, []), [*routes_of(target)]
-        elif callable(target):
-            found = [
+                return overrides.of_resources.setdefault(target, []), routes
+        else:
+            served = [
                 route
                 for resource in routers.resources()
                 for route in routes_of(resource)
-                if mounted_app(resource) is None and _leads_to(route, target)
+                if mounted_app(resource) is None
             ]
-            if found:
-                try:
-                    return overrides.of_handlers.setdefault(target, []), found
-                except TypeError:
-                    fix = "override its route instead"
-                    raise CorsConfigError(
-                        [Problem("target-unhashable", "target", target, "is not hashable", fix)]
-                    ) from None
-        else:
-            reason = "is no resource, route, handler or web.View class"
-            fix = "give what add_get() or router[name] returns, or the handler"
-            raise CorsConfigError([Problem("target-type", "target", target, reason, fix)])
-        raise CorsConfigError(
-            [
-                Problem(
-                    "target-foreign",
-                    "target",
-                    target,
-                    "is not served by this application, or by a sub-application with its own setup",
-                    "add it to the router first, or ask the Cors of that application",
-                )
-            ]
-        )
+            routes = [route for route in served if _leads_to(route, target)]
+            if routes:
+                return overrides.of_handlers.setdefault(target, []), routes
+            if any(_is_method(view, target) for view in filter(None, map(view_of, served))):
+                fix = "decorate it with @override(...), or override the whole view"
+                raise _target_error("view-method", target, "is a method of a web.View", fix)
+        reason = "is not served by this application, or by a sub-application with its own setup"
+        fix = "add it to the router first, or ask the Cors of that application"
+        raise _target_error("foreign", target, reason, fix)
 
     def _check(self, table: Table, routes: Iterable[web.AbstractRoute]) -> None:
         """Raise all that is wrong with the overrides of these routes, at once."""
@@ -457,7 +496,7 @@ class Cors:
                         route.method,
                     )
         self._check(self._table, overridden)
-        self._overridden.update(dict.fromkeys(overridden))
+        self._overridden.update((id(route), route) for route in overridden)
 
     async def _start(self, app: web.Application) -> None:
         # Startup may run more than once, with two runners: everything here is idempotent.
@@ -466,8 +505,7 @@ class Cors:
         self._survey()
         if not app.pre_frozen:  # else a parent may have mounted it, which the first match tells
             self._routers.root.app = app
-        for nested in self._routers.nested:
-            nested[CORS]._routers.root.parent = self._routers.root
+        self._survey_nested()
         self._routers.attach(self._decide, self._route)
         if self._announce and not self._started:
             logger.info(
@@ -483,7 +521,7 @@ class Cors:
     ) -> Entry:
         """The entry of what the router found; of 404s and 405s, the defaults."""
         table = table or self._table
-        if match.route.resource is None:
+        if match.http_exception is not None:
             return table.default
         return table.entry(match.route).of(method)
 
@@ -495,7 +533,7 @@ class Cors:
             try:
                 try:
                     stamper = stampers[request.match_info.route]
-                except KeyError:
+                except (KeyError, TypeError):  # new, or of a class that cannot be hashed
                     stamper = first_time
                 pending = stamper(request, response)
                 if pending is not None:
@@ -515,6 +553,8 @@ class Cors:
     ) -> Awaitable[None] | None:
         """Stamp the first response of a route; what stamps it is remembered, if the route lasts."""
         match = request.match_info
+        if self._routers.root.app is None and match.apps:
+            self._routers.root.app = match.apps[0]
         owner = _governing(match.apps)
         stamper = self._stamper(match, owner)
         if owner is not None and owner._routers.lasts(match.route):
@@ -539,9 +579,10 @@ class Cors:
             return _leave_alone
         if owner is not self:
             return self._stamp_governed
-        if route.resource is None:
+        if match.http_exception is not None:
             if self._error_stamper is None:
-                self._error_stamper = _unless_preflight(self._stamper_of(self._table.default))
+                stamper = self._stamper_of(self._table.default)
+                self._error_stamper = self._unless_preflight(stamper)
             return self._error_stamper
         entry = self._table.entry(route)
         stamper = self._stamper_of(entry)
@@ -549,43 +590,92 @@ class Cors:
             apart = {method: self._stamper_of(other) for method, other in entry.apart.items()}
             stamper = _by_method(stamper, apart)
         if route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
-            stamper = _unless_preflight(stamper)
+            stamper = self._unless_preflight(stamper)
         return stamper
 
     def _stamper_of(self, entry: Entry) -> Stamper:
         """Synchronous wherever nothing has to be asked, since every response pays for it."""
-        policy = entry.policy
+        policy, source = entry.policy, entry.source
         if policy is None:
-            return _leave_alone
-        report = functools.partial(self._report, policy, entry.source)
-
-        async def asking(request: web.Request, response: web.StreamResponse) -> None:
-            origin = origin_of(request)
-            verdict = await verdict_on(origin, policy, request, self._failures)
-            if response.status == 101 and policy.guards_websockets:
-                # Browsers do not apply CORS to WebSockets, and send cookies with the handshake.
-                # https://fetch.spec.whatwg.org/#websocket-protocol
-                if verdict.rule is None and not is_same_origin(request):
-                    report(request, verdict.reason or "")
-                    raise web.HTTPForbidden(text="WebSocket refused: origin not allowed\n")
-            reason = policy.stamp(verdict, request.method, response.headers)
-            if reason is not None and origin is not None:
-                report(request, reason)
-
+            return functools.partial(self._leave_to_application, source)
+        report = functools.partial(self._report, policy, source)
+        stamp: Stamper = policy.stamper(report)
         if policy.needs_asking or policy.guards_websockets:
-            return asking
-        stamp = policy.stamper(report)
+            stamp = functools.partial(self._stamp_asking, policy, source)
         return _noticing_cookies(stamp, report) if self._debug else stamp
 
-    def _report(self, policy: Policy, source: str, request: web.Request, reason: str) -> None:
+    async def _stamp_asking(
+        self, policy: Policy, source: str, request: web.Request, response: web.StreamResponse
+    ) -> None:
+        origin = origin_of(request)
+        verdict = await verdict_on(origin, policy, request, self._failures)
+        if (
+            verdict.rule is None
+            and response.status == 101
+            and policy.guards_websockets
+            and not is_same_origin(request)
+        ):
+            # Browsers do not apply CORS to WebSockets, and send cookies with the handshake.
+            # https://fetch.spec.whatwg.org/#websocket-protocol
+            self._report_handshake(policy, source, request, verdict.reason or "")
+            raise web.HTTPForbidden(text="WebSocket refused: origin not allowed\n")
+        reason = policy.stamp(verdict, request.method, response.headers)
+        if reason is not None and origin is not None:
+            self._report(policy, source, request, reason, verdict.rule)
+
+    def _unless_preflight(self, stamper: Stamper) -> Stamper:
+        """A preflight that was not answered here is the application's own business."""
+        alone = functools.partial(self._leave_to_application, "none")
+        return lambda request, response: (alone if is_preflight(request) else stamper)(
+            request, response
+        )
+
+    def _leave_to_application(
+        self, source: str, request: web.Request, response: web.StreamResponse
+    ) -> None:
+        """Change nothing; note that a script may read nothing, unless a header says so."""
+        if hdrs.ORIGIN in request.headers and logger.isEnabledFor(logging.DEBUG):
+            if hdrs.ACCESS_CONTROL_ALLOW_ORIGIN not in response.headers:
+                self._report(None, source, request, "no-policy")
+
+    def _report(
+        self,
+        policy: Policy | None,
+        source: str,
+        request: web.Request,
+        reason: str,
+        rule: Rule | None = None,
+    ) -> None:
         """Log a response that its script may not read."""
-        if not logger.isEnabledFor(logging.DEBUG) or is_same_origin(request):
+        if (
+            not logger.isEnabledFor(logging.DEBUG)
+            or is_same_origin(request)
+            or _is_no_fetch(request)
+        ):
             return
-        method = request.method
-        subject = method if reason == "method-not-allowed" else origin_of(request) or ""
-        refusal = Refusal("response hidden", method, reason, subject, source)
+        what, method = "response hidden", request.method
+        if is_preflight(request):
+            what, method = "preflight left to the application", announced_method(request)
+        origin = origin_of(request) or ""
+        subject = {"method-not-allowed": method, "no-policy": ""}.get(reason, origin)
+        refusal = Refusal(what, method, _place(request), origin, reason, subject, source)
         if (remark := self._repeats.remark(refusal)) is not None:
-            log_refusal(logging.DEBUG, refusal, request, policy.in_words(reason, subject) + remark)
+            words = in_words(reason, request.path)
+            if policy is not None:
+                words = policy.in_words(reason, subject, rule)
+            log_refusal(logging.DEBUG, refusal, request, words + remark)
+
+    def _report_handshake(
+        self, policy: Policy, source: str, request: web.Request, reason: str
+    ) -> None:
+        """Log a WebSocket that is refused: unlike a response that is hidden, nobody gets it."""
+        origin = origin_of(request) or ""
+        place = _place(request)
+        refusal = Refusal("handshake refused", "GET", place, origin, reason, origin, source)
+        if logger.isEnabledFor(logging.INFO):
+            if (remark := self._repeats.remark(refusal)) is not None:
+                words = policy.in_words(reason, origin)
+                log_refusal(logging.INFO, refusal, request, words + remark)
 
     def _decide(
         self, root: web.Application, request: web.Request
@@ -622,7 +712,7 @@ class Cors:
         if target is None or owner is None:
             return None
         table = owner._table
-        error = target.http_exception
+        error, meant = target.http_exception, target
         if error is None and serves(target.route, method):
             entry: Entry | None = table.entry(target.route).of(method)
             is_served = True
@@ -636,10 +726,13 @@ class Cors:
                 entry, is_served = table.default, may_be_announced(method)
             else:
                 entry, is_served = _entry_among(beside), False
+                meant = next(iter(beside.values()), target)
         if entry is None or entry.policy is None:
             return None
+        resource = meant.route.resource
+        place = "" if resource is None else resource.canonical
         return Announcement(
-            owner, table, entry.policy, entry.source, root, method, is_served, target
+            owner, table, entry.policy, entry.source, root, method, is_served, target, place
         )
 
     async def _judge(self, request: web.Request, announcement: Announcement) -> Decision:
@@ -648,7 +741,9 @@ class Cors:
         if not announcement.is_served and not self._debug:
             return policy.refusal("method-not-served", method)
         origin, *lines = key = _asked(request)
-        verdict = await verdict_on(origin, policy, request, self._failures)
+        # Callables see the announced request's match; hooks see its applications in `request` too.
+        reached = cast(web.Request, Reached(request, announcement.target))
+        verdict = await verdict_on(origin, policy, reached, self._failures)
         served: Sequence[str] = [method] if announcement.is_served else ()
         if verdict.rule is not None:
             served = await self._served(request, announcement)
@@ -682,20 +777,30 @@ class Cors:
     async def _refused(self, request: web.Request, match: _Match, decision: Decision) -> str:
         """Log a refused preflight; the body of its answer, which off debug mode reveals nothing."""
         about = match.announcement
-        reason, subject = decision.reason or "", decision.subject
-        refusal = Refusal("preflight refused", about.method, reason, subject[:200], about.source)
+        refusal = Refusal(
+            "preflight refused",
+            about.method,
+            about.place,
+            origin_of(request) or "",
+            decision.reason or "",
+            decision.subject[:200],
+            about.source,
+        )
         remark = None
         if logger.isEnabledFor(logging.INFO):
             remark = self._repeats.remark(refusal)
         if remark is None and not self._debug:
             return "CORS preflight refused\n"
-        served: Iterable[str] = ()
-        if reason == "method-not-served":
-            served = await targets_beside(about.root, request, about.target, about.method)
-        words = about.policy.in_words(reason, subject, served)
+        words = await self._in_words(request, about, decision)
         if remark is not None:
             log_refusal(logging.INFO, refusal, request, words + remark)
         return f"CORS preflight refused{': ' + words if self._debug else ''}\n"
+
+    async def _in_words(self, request: web.Request, about: Announcement, decision: Decision) -> str:
+        served: Iterable[str] = ()
+        if decision.reason == "method-not-served":
+            served = await targets_beside(about.root, request, about.target, about.method)
+        return about.policy.in_words(decision.reason or "", decision.subject, decision.rule, served)
 
 
 CORS: Final = web.AppKey("CORS", Cors)
@@ -741,11 +846,19 @@ def _entry_among(targets: dict[str, web.UrlMappingMatchInfo]) -> Entry | None:
     return found
 
 
+def _target_error(code: str, target: object, reason: str, fix: str) -> CorsConfigError:
+    return CorsConfigError([Problem(f"target-{code}", "target", target, reason, fix)])
+
+
+def _is_method(view: type[web.View], target: object) -> bool:
+    return any(getattr(view, method.lower()) is target for method in view_methods(view))
+
+
 def _leads_to(route: web.AbstractRoute, target: object) -> bool:
     handler: Any = route.handler
     if isinstance(handler, FunctionType) and not handler.__dict__:
         return handler is target  # nearly all, and there may be many: it wraps nothing
-    return handler is target or any(one == target for one in handlers_of(route))
+    return handler is target or any(one == target for one in unwrapped(handler))
 
 
 # Stampers
@@ -759,29 +872,44 @@ def _by_method(common: Stamper, apart: Mapping[str, Stamper]) -> Stamper:
     return lambda request, response: apart.get(request.method, common)(request, response)
 
 
-def _unless_preflight(stamper: Stamper) -> Stamper:
-    """A preflight that was not answered here is the application's own business."""
-    return lambda request, response: None if is_preflight(request) else stamper(request, response)
+def _is_no_fetch(request: web.Request) -> bool:
+    """Whether no script waits for the answer: a form is sent, or a WebSocket opened."""
+    headers = request.headers
+    return headers.get("Sec-Fetch-Mode", "cors") != "cors" or hdrs.UPGRADE in headers
 
 
-def _noticing_cookies(stamp: Stamper, report: Callable[[Any, str], None]) -> Stamper:
+def _place(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
+
+def _noticing_cookies(stamp: Stamper, report: Report) -> Stamper:
     """In debug mode: a browser hides the response to a request with credentials too.
 
     It sends cookies to another origin with those alone.
     https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
     """
 
-    def noticing(request: web.Request, response: web.StreamResponse) -> None:
-        stamp(request, response)
-        headers = response.headers
+    def notice(request: web.Request, response: web.StreamResponse) -> None:
         if (
             hdrs.COOKIE in request.headers
-            and hdrs.ORIGIN in request.headers
-            and hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in headers
-            and hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS not in headers
-            and request.headers.get("Sec-Fetch-Mode", "cors") == "cors"
+            and hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in response.headers
+            and hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS not in response.headers
         ):
             report(request, "credentials-not-allowed")
+
+    async def notice_after(
+        stamping: Awaitable[None], request: web.Request, response: web.StreamResponse
+    ) -> None:
+        await stamping
+        notice(request, response)
+
+    def noticing(request: web.Request, response: web.StreamResponse) -> Awaitable[None] | None:
+        stamping = stamp(request, response)
+        if stamping is not None:
+            return notice_after(stamping, request, response)
+        notice(request, response)
+        return None
 
     return noticing
 

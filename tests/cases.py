@@ -221,7 +221,7 @@ CASES: Final = {
         (
             f"{PREFLIGHT}[any-method route]",
             f"{PAIRS}[a function, by *, before startup]",
-            f"{ROUTING}the_index_is_left_alone_where_a_resource_is_not_in_it",
+            f"{ROUTING}the_index_keeps_the_order_that_the_user_gave_it",
         ),
     ),
     "W3": Case(

@@ -47,7 +47,7 @@ def make_app() -> web.Application:
     )
     cors = setup(app, options)
     cors.override(catalogue, CorsOptions())
-    cors.override(late, [CorsOptions(allow_methods=["GET"]), CorsOptions()])
+    cors.override(late, CorsOptions(allow_methods=["GET"]))
     cors.override(
         reports, CorsOptions(allow_origins=[re.compile(r"https://[a.z]+.example\.com")], max_age=5)
     )

@@ -825,9 +825,10 @@ async def test_a_request_cannot_forge_a_line_of_the_log(
         url = URL(f"http://{client.host}:{client.port}/x%0d%0a2026%20INFO%20forged", encoded=True)
         await client.session.options(url, headers=preflight("PUT"))
     ours = [r.getMessage() for r in caplog.records if r.name == "aiohttp_cors_plugin"]
-    assert len(ours) == 1
-    assert "forged" in ours[0]
-    assert not re.search(r"[\r\n]", ours[0])
+    assert len(ours) == 2  # the failure, and the preflight that is left to the application
+    for message in ours:
+        assert "forged" in message
+        assert not re.search(r"[\r\n]", message)
 
 
 # The code, and what is said of it where it is installed

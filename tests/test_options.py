@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import sys
 from datetime import timedelta
@@ -258,6 +259,53 @@ def test_an_unknown_key_is_offered_the_right_one() -> None:
         CorsOptions.from_mapping({"allow_orgins": [APP]})
 
 
+@pytest.mark.parametrize("given", [None, [], "allow_origins", [("allow_origins", "*")]], ids=repr)
+def test_from_mapping_wants_a_mapping(given: Any) -> None:
+    """An empty section of YAML is None."""
+    with pytest.raises(CorsConfigError) as caught:
+        CorsOptions.from_mapping(given)
+    assert [(p.code, p.option) for p in caught.value.problems] == [("not-a-mapping", "options")]
+
+
+def test_what_is_misspelt_in_the_environment_is_offered_as_a_variable() -> None:
+    environ = {"CORS_ALLOW_ORIGINS": "*", "CORS_MAXAGE": "5", "CORS_X": "1"}
+    with pytest.raises(CorsConfigError) as caught:
+        CorsOptions.from_env(environ=environ)
+    near, far = (problem.fix for problem in caught.value.problems)
+    assert near == "write CORS_MAX_AGE"
+    assert far.startswith("known are ALLOW_ORIGINS, ALLOW_CREDENTIALS, ")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda origin: True,
+        lambda: True,
+        lambda request, origin, tenant: True,
+        lambda *, request, origin: True,
+    ],
+)
+def test_a_callable_of_other_arguments_is_refused(value: Any) -> None:
+    with pytest.raises(CorsConfigError) as caught:
+        CorsOptions(allow_origins=value)
+    assert [p.code for p in caught.value.problems] == ["origins-callable"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda request, origin: True,
+        lambda *args: True,
+        lambda request, origin="", more=1: True,
+        functools.partial(lambda more, request, origin: True, 7),
+        type("Deciding", (), {"__call__": lambda self, request, origin: True})(),
+        max,  # does not tell what it takes
+    ],
+)
+def test_a_callable_of_these_arguments_is_taken(value: Any) -> None:
+    assert CorsOptions(allow_origins=value).allow_origins is value
+
+
 def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
     environ = {
         "CORS_ALLOW_ORIGINS": f" {APP} ,https://*.example.com,",
@@ -312,6 +360,24 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
             {"CORS_ALLOW_ORIGINS": "*", "CORS_ALLOW_CREDENTIALS": "true"},
             [("credentials-with-any-origin", "CORS_ALLOW_CREDENTIALS")],
             id="what does not go together",
+        ),
+        pytest.param(
+            {"CORS_ALLOW_ORIGINS": APP, "CORS_allow_origins": "*", "CORS_X": "1"},
+            [("unknown-option", "CORS_allow_origins"), ("unknown-option", "CORS_X")],
+            id="names of variables have a case",
+        ),
+        pytest.param(
+            {"CORS_ALLOW_ORIGINS": APP, "CORS_ALLOW_METHODS": "none", "CORS_ALLOW_HEADERS": "None"},
+            [("env-value", "CORS_ALLOW_METHODS"), ("env-value", "CORS_ALLOW_HEADERS")],
+            id="none is no name",
+        ),
+        pytest.param(
+            {"CORS_ALLOW_ORIGINS": "http://a.example", "CORS_ALLOW_CREDENTIALS": "1", "CORS_X": ""},
+            [
+                ("unknown-option", "CORS_X"),
+                ("credentials-with-insecure-origin", "CORS_ALLOW_ORIGINS[0]"),
+            ],
+            id="all at once, together too",
         ),
     ],
 )

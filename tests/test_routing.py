@@ -9,15 +9,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from aiohttp_cors_plugin import CorsOptions, setup
+from aiohttp_cors_plugin import CorsOptions, _routing, setup
 from aiohttp_cors_plugin._routing import (
     Announced,
     OptionsResource,
     PreflightMatch,
     Root,
-    handlers_of,
     request_key,
     serves,
+    unwrapped,
     view_methods,
 )
 from tests.app import (
@@ -168,18 +168,114 @@ async def test_a_resource_that_fails_on_the_question_leaves_the_preflight_alone(
     assert "on purpose" in caplog.text
 
 
-async def test_the_index_is_left_alone_where_a_resource_is_not_in_it(
+async def test_the_index_keeps_the_order_that_the_user_gave_it(aiohttp_client: Any) -> None:
+    """Also where that is not the order of registration, and where something is not in it."""
+
+    async def answers(has_plugin: bool) -> list[tuple[int, str]]:
+        app = web.Application()
+        catch_all = app.router.add_route("*", "/{tail:.*}", ok).resource
+        app.router.add_get("/{name}", lambda_named)
+        gone = app.router.add_route("*", "/{gone}/gone", ok).resource
+        assert catch_all is not None
+        assert gone is not None
+        app.router.unindex_resource(catch_all)
+        app.router.index_resource(catch_all)
+        app.router.unindex_resource(gone)
+        if has_plugin:
+            setup(app, OPTIONS)
+        client = await aiohttp_client(app)
+        found = []
+        for method, path in (("GET", "/foo"), ("PUT", "/foo"), ("GET", "/foo/gone")):
+            response = await client.request(method, path)
+            found.append((response.status, await response.text()))
+        return found
+
+    assert await answers(True) == await answers(False)
+
+
+async def lambda_named(_request: web.Request) -> web.Response:
+    return web.Response(text="named")
+
+
+class Moving(Custom):
+    """Whose place in the index nobody finds again."""
+
+    canonical = "/moved"  # type: ignore[assignment]
+
+
+async def test_what_cannot_be_taken_out_of_the_index_is_left_as_it_is(
     aiohttp_client: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = web.Application()
-    resource = app.router.add_route("*", "/gone", ok).resource
-    assert resource is not None
-    app.router.unindex_resource(resource)
+    resource = Moving("/moving")
+    app.router.register_resource(resource)
     app.router.add_route("*", "/there", ok)
+    resource.canonical = "/elsewhere"  # type: ignore[misc]
     setup(app, OPTIONS)
     client = await aiohttp_client(app)
     assert "not in the router's index" in caplog.text
     assert succeeded(await client.options("/there", headers=preflight("PUT")))
+
+
+async def test_without_the_index_of_the_router_the_order_is_that_of_registration(
+    aiohttp_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it will be if aiohttp ever gives its index another name."""
+    app = make_app()
+    setup(app, OPTIONS)
+    monkeypatch.setattr(_routing, "getattr", _without_index, raising=False)
+    client = await aiohttp_client(app)
+    for path, method in (
+        ("/any", "PUT"),
+        ("/view", "PUT"),
+        ("/users/me", "POST"),
+        ("/own", "POST"),
+    ):
+        for _ in range(2):
+            assert succeeded(await client.options(path, headers=preflight(method)))
+    assert await (await client.options("/own")).text() == "my own OPTIONS"
+
+
+def _without_index(target: object, name: str, *default: Any) -> Any:
+    return default[0] if name == "_resource_index" else getattr(target, name, *default)
+
+
+class Alias(Custom):
+    """Serves another path of the same application, as its router has it."""
+
+    def __init__(self, app: web.Application) -> None:
+        super().__init__("/v1")
+        self._app = app
+
+    async def resolve(self, request: web.Request) -> Any:
+        path = request.rel_url.path
+        if not path.startswith("/v1/"):
+            return None, set()
+        return await self._app.router.resolve(request.clone(rel_url=path[3:])), set()
+
+
+async def test_a_resource_that_clones_the_question_asks_the_same(aiohttp_client: Any) -> None:
+    app = make_app()
+    app.router.register_resource(Alias(app))
+    cors = setup(app, OPTIONS)
+    cors.override(app.router["item"], None)
+    client = await aiohttp_client(app)
+    for method, path, status in (
+        ("PUT", "/v1/plain", 204),
+        ("PATCH", "/v1/plain", 403),
+        ("GET", "/v1/items/7", 405),
+        ("OPTIONS", "/v1/own", 204),
+        ("OPTIONS", "/v1/plain", 403),
+    ):
+        response = await client.options(path, headers=preflight(method))
+        assert (response.status, method, path) == (status, method, path)
+
+
+def test_a_clone_of_the_question_may_have_another_method() -> None:
+    announced = Announced(make_mocked_request("OPTIONS", "/a"), "PUT")
+    assert announced.clone(rel_url="/b").method == "PUT"
+    assert announced.clone(method="GET", rel_url="/b").path == "/b"
+    assert announced.clone(method="GET").method == "GET"
 
 
 async def test_a_resource_that_comes_to_answer_options_gets_its_place_again(
@@ -295,6 +391,29 @@ def test_attached_resources_are_no_resources_of_the_users() -> None:
     assert list(app.router.resources()) == before
 
 
+class Base(web.View):
+    async def get(self) -> web.Response:
+        return web.Response()
+
+    async def post(self) -> web.Response:
+        return web.Response()
+
+
+class ReadOnly(Base):
+    post = None  # type: ignore[assignment]
+
+
+async def test_a_method_that_a_view_withdraws_is_not_served(aiohttp_client: Any) -> None:
+    app = web.Application()
+    app.router.add_view("/", ReadOnly)
+    setup(app, OPTIONS)
+    client = await aiohttp_client(app)
+    assert (await client.post("/")).status == 405
+    assert (await client.options("/", headers=preflight("POST"))).status == 403
+    response = await client.options("/", headers=preflight("GET"))
+    assert cors_headers(response)["Access-Control-Allow-Methods"] == "GET"
+
+
 class Dispatching(web.View):
     async def _iter(self) -> web.StreamResponse:
         return web.Response()
@@ -326,10 +445,26 @@ def test_handlers_are_looked_through() -> None:
     async def wrapper(request: web.Request) -> web.Response:
         return await partial(request)
 
-    route = web.Application().router.add_get("/", wrapper)
-    assert list(handlers_of(route)) == [wrapper, things.get, Things.get]
+    assert list(unwrapped(wrapper)) == [wrapper, things.get, Things.get]
     wrapper.__wrapped__ = wrapper
-    assert len(list(handlers_of(route))) == 100
+    assert len(list(unwrapped(wrapper))) == 100
+    assert list(unwrapped(partial)) == [partial, things.get, Things.get]
+    partly = functools.partialmethod(Things.get, 7)
+    assert list(unwrapped(partly)) == [partly, Things.get]
+    called = Called()
+    assert list(unwrapped(called)) == [called, Called.__call__, Called.get]
+    assert list(unwrapped(called.get)) == [called.get, Called.get]
+    assert list(unwrapped(Things)) == [Things]
+    assert list(unwrapped(None)) == [None]
+
+
+class Called:
+    async def get(self, request: web.Request) -> web.Response:
+        return web.Response(text=request.path)
+
+    @functools.wraps(get)
+    async def __call__(self, request: web.Request) -> web.Response:
+        return await self.get(request)
 
 
 ROOT, OUTER, INNER = (f"https://{name}.example.com" for name in ("root", "outer", "inner"))
