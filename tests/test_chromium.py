@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, unused_port
 
 from aiohttp_cors_plugin import CorsOptions, setup
-from tests.app import make_app, ok, socket
+from tests.app import APP, make_app, ok, socket
 
 pytestmark = pytest.mark.browser
 
@@ -251,6 +253,83 @@ async def test_the_console_names_the_failing_check_in_debug_mode(
         text = "\n".join(console)
         assert "Method DELETE is not allowed by Access-Control-Allow-Methods" in text
         assert "header field x-other is not allowed by Access-Control-Allow-Headers" in text
+
+
+PLANTED = {
+    "/other": {"Access-Control-Allow-Origin": "https://other.example"},
+    "/twice": {"Access-Control-Allow-Origin": "*, *"},
+    "/404": {"Access-Control-Allow-Origin": "*"},
+    "/301": {"Location": "/"},
+}
+PLAIN, INCLUDE, PUT = {}, {"credentials": "include"}, {"method": "PUT"}
+TOKEN = {"headers": {"X-Other": "1"}}
+# For each row of the README's table in order: whom a page asks for what.
+CONSOLE = [
+    [("ours", "/", {"method": "DELETE"}), ("ours", "/", {"method": "patch"}), ("ours", "/", TOKEN)],
+    [("closed", "/", PLAIN)],
+    [("planted", "/other", PLAIN)],
+    [("planted", "/twice", PLAIN)],
+    [("anybody", "/", INCLUDE)],
+    [("ours", "/", INCLUDE)],
+    [("planted", "/404", PUT)],
+    [("planted", "/301", PUT)],
+    [("debug", "/", {"method": "DELETE"}), ("debug", "/", {"method": "patch"})],
+    [("debug", "/", TOKEN)],
+    [("nobody", "/", PLAIN)],
+]
+
+
+async def planted(request: web.Request) -> web.Response:
+    status = int(request.path[1:]) if request.path[1:].isdigit() else 200
+    return web.Response(status=status, headers=PLANTED[request.path])
+
+
+async def test_the_console_says_what_the_readme_says(
+    chromium: Any, page_server: TestServer
+) -> None:
+    readme = Path(__file__).parent.parent / "README.md"
+    if not readme.exists():
+        pytest.skip("the README is in the source tree only")
+    section = readme.read_text("utf-8").partition("### What the console says\n")[2]
+    rows = re.findall(r"^\| `([^`]+)`.* \|$", section.partition("\n## ")[0], re.MULTILINE)
+    assert len(rows) == len(CONSOLE)
+
+    async def starting(stack: AsyncExitStack, *setups: Any, debug: bool = False) -> str:
+        app = web.Application()
+        for options in setups:
+            app.router.add_get("/", ok)
+            app.router.add_put("/", ok)
+            setup(app, options, debug=debug)
+        if not setups:
+            app.router.add_route("*", "/{any}", planted)
+        server = await stack.enter_async_context(TestServer(app))
+        return f"http://127.0.0.1:{server.port}"
+
+    page_origin = f"http://127.0.0.1:{page_server.port}"
+    allowed = CorsOptions(allow_origins=[page_origin])
+    async with AsyncExitStack() as stack:
+        servers = {
+            "ours": await starting(stack, allowed),
+            "debug": await starting(stack, allowed, debug=True),
+            "closed": await starting(stack, CorsOptions(allow_origins=[APP])),
+            "anybody": await starting(stack, CorsOptions()),
+            "planted": await starting(stack),
+            "nobody": f"http://127.0.0.1:{unused_port()}",
+        }
+        for row, cases in zip(rows, CONSOLE, strict=True):
+            for server, path, init in cases:
+                page = await open_page(chromium, page_server)
+                console: list[str] = []
+                page.on("console", lambda message, said=console: said.append(message.text))
+                seen = await page.evaluate(FETCH, [servers[server], [[path, init]]])
+                said = "\n".join(console)
+                assert seen == [None]
+                assert re.search(re.escape(row).replace("…", ".*"), said), said
+                is_preflight = "Response to preflight request" in said
+                assert is_preflight is row.startswith(
+                    ("Response to preflight", "It does", "Redirect")
+                )
+                await page.close()
 
 
 async def test_one_preflight_serves_all_methods_of_a_path(
