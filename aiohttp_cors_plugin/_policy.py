@@ -5,6 +5,7 @@ Strings in, records out: nothing here knows of an application, a router or an ev
 
 from __future__ import annotations
 
+import functools
 import reprlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -82,12 +83,14 @@ def origin_of(request: RequestLike) -> str | None:
 class Verdict(NamedTuple):
     """What an origin gets: the rule that decides, or the reason why none does.
 
-    `allowed` is the value of `Access-Control-Allow-Origin` under that rule.
+    `allowed` is the value of `Access-Control-Allow-Origin` under that rule, and `is_plain` whether
+    that header is all that a response gets, whatever its method.
     """
 
     rule: Rule | None
     reason: str | None
     allowed: str = ""
+    is_plain: bool = False
 
 
 class Decision(NamedTuple):
@@ -164,7 +167,7 @@ class Rule:
         }
         self.others = tuple(name for name in cleared if not granted.get(name))
         # Whether Access-Control-Allow-Origin is all that any response gets.
-        self.is_plain = self.others == _OTHERS and not self.timing
+        self.is_plain = self.others == _OTHERS and not self.timing and self.methods is None
 
     def admits(self, origin: str) -> bool:
         """Whether an origin is known to be allowed without asking a callable."""
@@ -184,7 +187,7 @@ class Rule:
 
     def verdict(self, origin: str) -> Verdict:
         """That this rule decides for an origin."""
-        return Verdict(self, None, "*" if self.any_origin else origin)
+        return Verdict(self, None, "*" if self.any_origin else origin, self.is_plain)
 
     def write(self, allowed: str, headers: CIMultiDict[str]) -> None:
         """Let `allowed`, an origin or `*`, read the response; what a handler set by hand goes."""
@@ -373,7 +376,7 @@ class Policy:
         def listed(request: RequestLike, response: ResponseLike) -> None:
             try:
                 (origin,) = request.headers.getall(_ORIGIN, _NOBODY)
-                rule, reason, allowed = known[origin]
+                rule, reason, allowed, is_plain = known[origin]
             except (ValueError, KeyError):  # several, or one that is new here
                 general(request, response)
                 return
@@ -382,15 +385,8 @@ class Policy:
                 add_vary(headers, vary)
             else:
                 headers[_VARY] = vary_value
-            if rule is None:
-                self._clear(headers)
-                if origin is not None:
-                    report(request, reason or "")
-            elif rule.methods is not None and request.method not in rule.methods:
-                self._clear(headers)
-                report(request, "method-not-allowed", rule)
-            elif (
-                rule.is_plain
+            if (
+                is_plain
                 and _ALLOW_CREDENTIALS not in headers
                 and _EXPOSE not in headers
                 and _ALLOW_METHODS not in headers
@@ -398,14 +394,21 @@ class Policy:
                 and _MAX_AGE not in headers
             ):
                 headers[_ALLOW_ORIGIN] = allowed
-            else:
+            elif rule is None:
+                self._clear(headers)
+                if origin is not None:
+                    report(request, reason or "")
+            elif rule.methods is None or request.method in rule.methods:
                 rule.write(allowed, headers)
+            else:
+                self._clear(headers)
+                report(request, "method-not-allowed", rule)
 
         if not self.is_constant:
             return listed
-        if first.methods is not None:
-            return general
-        return plain_constant if first.is_plain else constant
+        if first.is_plain:
+            return plain_constant
+        return constant if first.methods is None else general
 
     def _clear(self, headers: CIMultiDict[str]) -> None:
         for name in self._cleared:
@@ -495,6 +498,7 @@ class Policy:
 
 
 _NOBODY: Final = (None,)
+_NOTHING: Final = ()
 _NO_ORIGIN: Final = Verdict(None, "no-origin")
 _repr = reprlib.Repr()
 _repr.maxtuple, _repr.maxstring, _repr.maxother = 10, 80, 300
@@ -504,17 +508,22 @@ def _shown(value: object) -> str:
     return getattr(value, "__qualname__", None) or _repr.repr(value)
 
 
-def add_vary(headers: CIMultiDict[str], names: Sequence[str]) -> None:
+def add_vary(headers: CIMultiDict[str], names: tuple[str, ...]) -> None:
     """Merge `names` into the `Vary` that is there: no name twice, `*` respected.
 
     Also without `Origin`: a cached copy would be served to other origins.
     https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
     """
-    if _VARY not in headers:
-        headers[_VARY] = names[0] if len(names) == 1 else ", ".join(names)
-        return
-    present = ", ".join(headers.getall(_VARY))
+    present = headers.getall(_VARY, _NOTHING)
+    if (merged := _merged(", ".join(present), names)) is not None:
+        headers[_VARY] = merged
+
+
+@functools.lru_cache(maxsize=256)  # an application sends a few different ones, over and over
+def _merged(present: str, names: tuple[str, ...]) -> str | None:
+    """None where nothing is missing."""
     listed = {name.strip(" \t").lower() for name in present.split(",")}
     missing = [] if "*" in listed else [name for name in names if name.lower() not in listed]
-    if missing:
-        headers[_VARY] = ", ".join([present, *missing] if present.strip(" \t,") else missing)
+    if not missing:
+        return None
+    return ", ".join([present, *missing] if present.strip(" \t,") else missing)
