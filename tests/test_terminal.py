@@ -123,14 +123,49 @@ def test_a_table_wraps_its_last_column(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_table_without_room_puts_the_last_column_below(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(_terminal, "has_colour", lambda: False)
-    rows = [("GET", "/a-path-that-is-long", "one two"), ("PUT", "/b", "")]
+    methods = "DELETE, GET, HEAD, PATCH, POST, PUT"
+    rows = [("GET", "/a-path-that-is-long", "one two"), ("PUT", "/b", ""), (methods, "/view", "x")]
     assert table(("Method", "Path", "Origins"), rows).splitlines() == [
         "Method  Path",
         "    Origins",
-        "GET     /a-path-that-is-long",
+        "GET  /a-path-that-is-long",
         "    one two",
-        "PUT     /b",
+        "PUT  /b",
+        methods,
+        "  /view",
+        "    x",
     ]
+
+
+def test_a_cell_that_is_much_longer_than_the_others_makes_no_column_wider() -> None:
+    methods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+    path, longer, origin = f"/{'p' * 50}", f"/{'p' * 70}", f"https://{'o' * 46}.example"
+    rows = [
+        *[("GET, HEAD", f"/{i}", "any origin") for i in range(14)],
+        (methods, "/view", "any origin"),
+        ("PUT", path, "any origin"),
+        ("PUT", longer, f"any {origin}"),
+        ("PUT", "/origin", f"{origin} (defaults)"),
+    ]
+    lines = table(("METHODS", "PATH", "CORS"), rows).splitlines()
+    assert lines[:2] == ["\x1b[1mMETHODS    PATH     CORS\x1b[0m", "GET, HEAD  /0       any origin"]
+    assert lines[15:] == [
+        methods,
+        "           /view    any origin",
+        f"PUT        {path}",
+        "                    any origin",
+        "PUT",
+        f"    {longer}",
+        f"    any {origin}",
+        "PUT        /origin",
+        f"    {origin} (defaults)",
+    ]
+
+
+def test_what_is_styled_is_as_wide_as_it_looks() -> None:
+    first = style("problem: ", "bold", "red")
+    assert wrap("word " * 15, first, "  ") == f"{first}{'word ' * 13}word\n  word"
+    assert wrap("", first) == first.rstrip()
 
 
 def test_a_table_of_one_column_or_without_rows() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from operator import gt
 from typing import Final, Literal
 
 Style = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
@@ -22,8 +24,10 @@ _CODES: Final[dict[Style, int]] = {
 _WIDEST: Final = 80
 _NARROWEST: Final = 40
 _GAP: Final = "  "
+_BELOW: Final = "    "
 _LEAST_CELL: Final = 20
 _LONGEST: Final = 500
+_STYLED: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def has_colour() -> bool:
@@ -57,32 +61,63 @@ def width() -> int:
 def wrap(text: str, first: str = "", rest: str | None = None) -> str:
     """Lines of at most `width()`, the first after `first`, the others after `rest` or as far in.
 
-    A word is never broken, as it may be a URL to copy.
+    A word is never broken, as it may be a URL to copy. `first` may be styled, the text may not.
     """
-    return (
-        textwrap.fill(
-            text,
-            width(),
-            initial_indent=first,
-            subsequent_indent=" " * len(first) if rest is None else rest,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        or first.rstrip()
+    plain = _STYLED.sub("", first)  # what a terminal shows of it
+    filled = textwrap.fill(
+        text,
+        width(),
+        initial_indent=plain,
+        subsequent_indent=" " * len(plain) if rest is None else rest,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return first + filled[len(plain) :] if filled else first.rstrip()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns under a header, the last one wrapped; below its row where there is no room."""
+    """Columns under a header, the last one wrapped; below its row where there is no room.
+
+    A cell that is much longer than most of its column ends its line, and makes no other wider.
+    """
     lines = [header, *rows]
-    *widths, _ = (max(map(len, column)) for column in zip(*lines, strict=True))
-    left = sum(widths) + len(_GAP) * len(widths)
-    printed = []
-    for *cells, last in lines:
-        first = "".join(f"{cell:<{room}}{_GAP}" for cell, room in zip(cells, widths, strict=True))
-        if left + _LEAST_CELL <= width():
-            printed.append(wrap(last, first, " " * left))
-        else:
-            printed.append("\n".join(filter(None, [first.rstrip(), wrap(last, "    ")])))
+    rooms = _rooms([*zip(*lines, strict=True)][:-1])
+    if sum(any(map(gt, map(len, line), rooms)) for line in lines) > len(lines) // 4:
+        joined = ((wrap(_GAP.join(cells), "", _GAP), last) for *cells, last in lines)
+        printed = [f"{first}\n{wrap(last, _BELOW)}".rstrip() for first, last in joined]
+    else:
+        printed = [_row(line, rooms) for line in lines]
     printed[0] = style(printed[0], "bold")
     return "\n".join(printed)
+
+
+def _rooms(columns: Sequence[Sequence[str]]) -> list[int]:
+    """How wide each column is; if they do not fit, cells longer than their share do not count."""
+    left = width() - _LEAST_CELL - len(_GAP) * len(columns)
+    rooms = [max(map(len, column)) for column in columns]
+    if sum(rooms) > left:
+        for index, (header, *cells) in enumerate(columns):
+            share = left // (len(columns) - index)
+            fitting = (length for length in map(len, cells) if length <= share)
+            rooms[index] = max([len(header), *fitting])
+            left -= rooms[index]
+    return rooms
+
+
+def _row(line: Sequence[str], rooms: Sequence[int]) -> str:
+    *cells, last = line
+    printed, first = [], ""
+    for cell, room in zip(cells, rooms, strict=True):
+        end = len(first) + room + len(_GAP)
+        if len(cell) <= room:
+            first = f"{first}{cell}".ljust(end)
+            continue
+        if first and len(first) + len(cell) > width():
+            printed.append(first.rstrip())
+            first = _BELOW
+        printed.append(wrap(cell, first))
+        first = " " * end
+    if len(first) + max(map(len, last.split()), default=0) > width():
+        printed.append(first.rstrip())
+        first = _BELOW
+    return "\n".join(filter(None, [*printed, wrap(last, first)]))
