@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,32 +11,56 @@ from typing import Any, Final, NamedTuple
 from aiohttp import hdrs, web
 
 from aiohttp_cors_plugin._fetch import COMMON_METHODS
-from aiohttp_cors_plugin._origins import Pattern, is_insecure, is_loopback, parse_pattern
+from aiohttp_cors_plugin._origins import (
+    OriginList,
+    Pattern,
+    is_insecure,
+    is_loopback,
+    parse_pattern,
+)
 from aiohttp_cors_plugin._policy import Policy
 from aiohttp_cors_plugin._routing import (
+    LEAVES,
     may_be_announced,
     mounted_app,
     routes_of,
     view_methods,
     view_of,
 )
-from aiohttp_cors_plugin.errors import CorsConfigError
-from aiohttp_cors_plugin.options import CorsOptions
+from aiohttp_cors_plugin.errors import CorsConfigError, Problem
+from aiohttp_cors_plugin.options import _STRANGERS, CorsOptions
 from aiohttp_cors_plugin.plugin import CORS, Cors
 
-_WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE", hdrs.METH_ANY})
+# Of the registry's safe methods those that may be announced. Whatever else there is may write.
+# https://www.iana.org/assignments/http-methods; RFC 9110, section 9.2.1.
+_SAFE: Final = frozenset("GET HEAD OPTIONS PROPFIND QUERY REPORT SEARCH TRACE".split())
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A problem of an override that does not fit what it inherits; as text, to be compared."""
+
+    code: str
+    reason: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.fix} [{self.code}]"
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """Routes of one resource that have the same options, None where CORS does not apply."""
+    """Routes of one resource that have the same options, None where CORS does not apply.
+
+    No methods: what the resource serves is not known. With problems, an override does not fit.
+    """
 
     path: str
     methods: tuple[str, ...]
     rules: tuple[CorsOptions, ...] | None
     source: str
     remarks: tuple[str, ...] = ()
-    is_invalid: bool = False
+    problems: tuple[Misfit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +74,23 @@ class Risk:
     fix: str
 
 
+def handles(app: web.Application) -> Iterator[Cors]:
+    """The handles of an application and of those below it, the outermost first.
+
+    They are told what the root is: before startup, a sub-application's does not know.
+    """
+    yield from _handles(app, app)
+
+
+def _handles(app: web.Application, root: web.Application) -> Iterator[Cors]:
+    if (cors := app.get(CORS)) is not None:
+        cors._routers.root.app = root
+        yield cors
+    for resource in app.router.resources():
+        if (sub := mounted_app(resource)) is not None:
+            yield from _handles(sub, root)
+
+
 def attachments(app: web.Application) -> Iterator[Attachment]:
     """What each route of an application has, in the order of its router."""
     yield from _of_app(app, None, "")
@@ -59,27 +101,43 @@ def _of_app(app: web.Application, cors: Cors | None, host: str) -> Iterator[Atta
     for resource in app.router.resources():
         sub = mounted_app(resource)
         if sub is not None:
-            rule: Any = resource.get_info().get("rule")
-            yield from _of_app(sub, cors, host if rule is None else f"//{rule.canonical}")
+            yield from _of_app(sub, cors, _domain(resource) or host)
             continue
         rows: dict[_Options, list[str]] = {}
         for route in routes_of(resource):
             for method, options in _of_route(route, cors):
                 rows.setdefault(options, []).append(method)
-        for (policy, source, remarks, is_invalid), methods in rows.items():
+        if not rows and type(resource) not in LEAVES:
+            rows[_of_unknown(resource, cors)] = []
+        for (policy, source, remarks, problems), methods in rows.items():
             rules = None if policy is None else policy.options
             path = host + resource.canonical
-            yield Attachment(path, tuple(sorted(methods)), rules, source, remarks, is_invalid)
-        if not routes_of(resource):
-            remark = "a resource class of its own: what it serves is asked when a preflight comes"
-            yield Attachment(host + resource.canonical, (), None, "?", (remark,))
+            yield Attachment(path, tuple(sorted(methods)), rules, source, remarks, problems)
+
+
+def _domain(resource: web.AbstractResource) -> str:
+    """Where a rule leads to a sub-application, its domain, as it was given."""
+    info: Any = resource.get_info()
+    rule = info.get("rule")
+    return "" if rule is None else f"//{rule.get_info().get('domain', rule.canonical)}"
 
 
 class _Options(NamedTuple):
     policy: Policy | None
     source: str
     remarks: tuple[str, ...]
-    is_invalid: bool = False
+    problems: tuple[Misfit, ...] = ()
+
+
+def _of_unknown(resource: web.AbstractResource, cors: Cors | None) -> _Options:
+    """Of a resource that does not tell its routes: what they inherit."""
+    route = web.ResourceRoute(hdrs.METH_ANY, _unknown, resource)
+    ((_, (policy, source, _, problems)),) = _of_route(route, cors)
+    remark = "a resource class of its own: what it serves is asked when a preflight comes"
+    return _Options(policy, source, (remark,), problems)
+
+
+async def _unknown(_request: web.Request) -> Any: ...
 
 
 def _of_route(route: web.AbstractRoute, cors: Cors | None) -> Iterator[tuple[str, _Options]]:
@@ -95,15 +153,19 @@ def _of_route(route: web.AbstractRoute, cors: Cors | None) -> Iterator[tuple[str
         try:
             policy, source = cors._options_of(route, method)
         except CorsConfigError as error:
-            words = tuple(str(problem) for problem in error.problems)
             source = "an override that does not fit"
-            yield method, _Options(None, source, (*remarks, *words), is_invalid=True)
+            yield method, _Options(None, source, remarks, tuple(map(_misfit, error.problems)))
             continue
         if policy is not None and method not in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
             limits = [rule.methods for rule in policy.rules]
             if all(limit is not None and method not in limit for limit in limits):
                 remarks = (*remarks, "allow_methods leaves this out")
         yield method, _Options(policy, source, remarks)
+
+
+def _misfit(problem: Problem) -> Misfit:
+    code, fix = problem.code, problem.fix
+    return Misfit(code, str(problem).removesuffix(f"; {fix} [{code}]"), fix)
 
 
 def _remarks(route: web.AbstractRoute, method: str) -> Iterator[str]:
@@ -116,66 +178,109 @@ def _remarks(route: web.AbstractRoute, method: str) -> Iterator[str]:
 
 
 def risks(found: Iterable[Attachment]) -> Iterator[Risk]:
-    """What is risky about the options of these routes."""
+    """What is risky about the options of these routes, and which overrides do not fit."""
+    of_list = functools.cache(_of_list)  # many routes share a list, which may be long
     for attachment in found:
-        writing = tuple(method for method in attachment.methods if method in _WRITING)
+        for problem in attachment.problems:
+            code, reason, fix = problem.code, problem.reason, problem.fix
+            yield Risk(code, attachment.path, attachment.methods, reason, fix)
         for rule in attachment.rules or ():
-            for code, methods, reason, fix in _of_rule(rule, writing, attachment.methods):
-                yield Risk(code, attachment.path, methods, reason, fix)
+            origins, limit = rule.allow_origins, rule.allow_methods
+            signs: Iterable[_Sign] = ()
+            if isinstance(origins, OriginList):
+                lets_insecure = rule.allow_insecure_origins or not rule.allow_credentials
+                signs = of_list(origins, rule.allow_credentials, lets_insecure)
+            elif isinstance(origins, str):
+                signs = [_ANY_ORIGIN]
+            elif rule.allow_credentials:
+                signs = [_CALLABLE]
+            methods = attachment.methods or (hdrs.METH_ANY,)
+            if limit is not None:
+                methods = tuple(m for m in methods if m == hdrs.METH_ANY or m in limit)
+            writing = tuple(m for m in methods if not _SAFE.issuperset(_meant(m, limit)))
+            for code, reason, fix in signs:
+                if concerned := writing if code in _OF_WRITING else methods:
+                    yield Risk(code, attachment.path, concerned, reason, fix)
 
 
-_Found = tuple[str, tuple[str, ...], str, str]
+def _meant(method: str, limit: Iterable[str] | None) -> Iterable[str]:
+    """The methods that a route's stands for, within those that are allowed."""
+    return limit if method == hdrs.METH_ANY and limit is not None else (method,)
 
 
-def _of_rule(
-    rule: CorsOptions, writing: tuple[str, ...], methods: tuple[str, ...]
-) -> Iterator[_Found]:
-    origins = rule.allow_origins
-    if rule.allow_methods is not None:
-        writing = tuple(m for m in writing if m == hdrs.METH_ANY or m in rule.allow_methods)
-    if isinstance(origins, str):
-        if writing:
-            yield (
-                "any-origin-writes",
-                writing,
-                "any site's script may send this and read the answer",
-                "list the origins, or allow_methods=['GET'] if it is for reading",
-            )
-    elif callable(origins):
-        if rule.allow_credentials:
-            yield (
-                "callable-with-credentials",
-                methods,
-                "code decides who may act as the user",
-                "let it compare whole origins, and test it with origins that look alike",
-            )
-    else:
-        for origin in origins:
-            for code, reason, fix in _of_origin(origin, rule.allow_credentials):
-                yield code, methods, reason, fix
+_Sign = tuple[str, str, str]
+_ANY_ORIGIN: Final = (
+    "any-origin-writes",
+    "any site's script may send this and read the answer",
+    "list the origins, or allow_methods=['GET'] if it is for reading",
+)
+_CALLABLE: Final = (
+    "callable-with-credentials",
+    "code decides who may act as the user",
+    "let it compare whole origins, and test it with origins that look alike",
+)
+_OF_WRITING: Final = frozenset({"any-origin-writes", "wildcard-writes"})
 
 
-def _of_origin(origin: object, credentials: bool) -> Iterator[tuple[str, str, str]]:
-    if isinstance(origin, re.Pattern):
-        if _has_bare_dot(origin.pattern):
-            reason = f"in {origin.pattern!r} a dot stands for any character"
-            yield "regex-bare-dot", reason, r"write \. for a dot, and [^.:/]+ for a label"
+def _of_list(origins: OriginList, credentials: bool, lets_insecure: bool) -> list[_Sign]:
+    return [
+        sign
+        for origin in origins
+        for sign in (
+            _of_regex(origin, lets_insecure)
+            if isinstance(origin, re.Pattern)
+            else _of_pattern(origin, credentials)
+        )
+    ]
+
+
+def _of_regex(regex: re.Pattern[str], lets_insecure: bool) -> Iterator[_Sign]:
+    shown = f"/{regex.pattern}/"
+    if any(map(regex.fullmatch, _STRANGERS)):
+        fix = "name the domain in it, or write allow_origins='*' if any site may read this"
+        yield "any-origin-regex", f"{shown} matches any site's origin", fix
         return
-    parsed = parse_pattern(str(origin))
+    if _has_bare_dot(regex):
+        reason = f"in {shown} a dot stands for any character"
+        yield "regex-bare-dot", reason, r"write \. for a dot, and [^.:/]+ for a label"
+    if lets_insecure and _names_insecure(regex.pattern):
+        reason = f"{shown} matches http:, and whoever is on the way may put scripts into the pages"
+        yield "http-origin", reason, "serve these pages with https:"
+
+
+def _of_pattern(origin: str, credentials: bool) -> Iterator[_Sign]:
+    parsed = parse_pattern(origin)
     assert isinstance(parsed, Pattern), origin
-    is_own_machine = is_loopback(parsed.host)
     if is_insecure(parsed):
         reason = f"whoever is on the way of {origin} may put scripts into its pages"
         yield "http-origin", reason, "serve these pages with https:"
-    if credentials and is_own_machine:
-        reason = f"{origin} is whatever runs on the user's machine, with the user's cookies"
-        yield "loopback-with-credentials", reason, "leave it out where the service is deployed"
-    elif credentials and parsed.label is not None:
+    if is_loopback(parsed.host):
+        if credentials:
+            reason = f"{origin} is whatever runs on the user's machine, with the user's cookies"
+            yield "loopback-with-credentials", reason, "leave it out where the service is deployed"
+    elif parsed.label is not None and credentials:
         reason = f"every name that {origin} matches may act as the user"
         yield "wildcard-with-credentials", reason, "list the origins that need cookies"
+    elif parsed.label is not None:
+        reason = f"every name that {origin} matches may send this and read the answer"
+        fix = "list the origins, or allow_methods=['GET'] if it is for reading"
+        yield "wildcard-writes", reason, fix
 
 
-def _has_bare_dot(expression: str) -> bool:
+# An escape, a class, a comment: https://docs.python.org/3/library/re.html#regular-expression-syntax
+_NO_BARE_DOT: Final = r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?#[^)]*\)"
+_LOOPBACK: Final = r"(?:\\\.)?localhost|127(?:\\\.(?:[0-9]+|\\d\+|\[0-9\]\+))+|::1"
+
+
+def _has_bare_dot(regex: re.Pattern[str]) -> bool:
     """Whether a dot of a regular expression is neither escaped nor in a character class."""
-    bare = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "", expression, flags=re.DOTALL)
-    return "." in bare
+    others = _NO_BARE_DOT + (r"|#[^\n]*" if regex.flags & re.VERBOSE else "")
+    return "." in re.sub(others, "", regex.pattern, flags=re.DOTALL)
+
+
+def _names_insecure(expression: str) -> bool:
+    """Whether a regular expression, as far as its text tells, matches `http:` of other machines."""
+    if re.search(r"http(?!s(?![?*{]))[^/]*:\\?/", expression) is None:
+        return False
+    others, loopbacks = re.subn(_LOOPBACK, "", expression)
+    return not loopbacks or r"\." in others

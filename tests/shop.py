@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -64,7 +65,7 @@ def make_app() -> web.Application:
     app.add_subapp("/sub", sub)
     tenant = web.Application()
     tenant.router.add_get("/tenant", ok)
-    app.add_domain("tenant.example.org", tenant)
+    app.add_domain("*.example.org", tenant)
     return app
 
 
@@ -88,6 +89,53 @@ def make_broken() -> web.Application:
     app = web.Application()
     route = app.router.add_get("/", ok)
     setup(app, None).override(route, max_age=60)
+    return app
+
+
+def make_two_rules() -> web.Application:
+    app = web.Application()
+    app.router.add_put("/", ok)
+    pages = CorsOptions(
+        allow_origins=["https://*.example.com", re.compile("https://a")],
+        allow_methods=["PUT"],
+        allow_headers=["X-A"],
+        expose_headers="*",
+        max_age=timedelta(minutes=1),
+    )
+    tenants = CorsOptions(
+        allow_origins=is_tenant, allow_credentials=True, max_age=None, vary=["X-Tenant"]
+    )
+    setup(app, [pages, tenants])
+    return app
+
+
+def make_inner() -> web.Application:
+    """Only the sub-application has a setup, and its callable asks for what the parent has."""
+    key = web.AppKey("key", str)
+
+    def is_known(request: web.Request, origin: str) -> bool:
+        return origin == request.config_dict[key]
+
+    app, sub = web.Application(), web.Application()
+    app[key] = APP
+    app.router.add_post("/none", ok)
+    sub.router.add_post("/orders", ok)
+    setup(sub, CorsOptions(allow_origins=is_known))
+    app.add_subapp("/sub", sub)
+    return app
+
+
+def make_thousand() -> web.Application:
+    app = web.Application()
+    for number in range(1000):
+        app.router.add_get(f"/things/{number}", ok)
+    setup(app)
+    return app
+
+
+def make_cafe() -> web.Application:
+    app = web.Application()
+    app.router.add_get("/caf\xe9", ok)
     return app
 
 

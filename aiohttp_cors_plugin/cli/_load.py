@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import importlib
 import inspect
 import os
 import sys
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from aiohttp import web
+
+T = TypeVar("T")
 
 
 class UsageError(Exception):
@@ -32,28 +35,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@contextlib.asynccontextmanager
-async def application(arguments: argparse.Namespace) -> AsyncIterator[web.Application]:
-    """The application of the arguments; raises UsageError where there is none."""
-    app = await _load(arguments.app)
-    if not arguments.startup:
-        yield app
-        return
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        yield app
-    finally:
-        await runner.cleanup()
+def asked(arguments: argparse.Namespace, question: Callable[[web.Application], Awaitable[T]]) -> T:
+    """What `question` finds out about the application; raises UsageError where there is none.
+
+    Modules, and functions that are not async, run before there is an event loop, as they do in
+    production: they may call `asyncio.run` themselves. What they print goes to standard error.
+    """
+
+    async def ask() -> T:
+        app = await made if inspect.isawaitable(made) else made
+        if not isinstance(app, web.Application):
+            raise UsageError(f"{arguments.app} is {app!r:.100}, no web.Application")
+        if not arguments.startup:
+            return await question(app)
+        runner = web.AppRunner(app)
+        try:
+            await runner.setup()
+            return await question(app)
+        finally:
+            await runner.cleanup()
+
+    with contextlib.redirect_stdout(sys.stderr):
+        made = _made(arguments.app)
+        return asyncio.run(ask())
 
 
-async def _load(name: str) -> web.Application:
+def _made(name: str) -> Any:
+    """What a name on the command line stands for; perhaps to be awaited."""
     module_name, colon, attribute = name.partition(":")
-    if not colon or not module_name or not attribute:
+    if not colon or not module_name.strip() or not attribute.strip():
         raise UsageError(f"{name!r} is no MODULE:APP; write, for example, shop.main:app")
     if module_name.endswith(".py") or os.sep in module_name:
         raise UsageError(f"{module_name!r} is a file; write it as a module: shop.main")
-    sys.path.insert(0, os.getcwd())
+    if module_name.startswith("."):
+        raise UsageError(f"{module_name!r} begins with a dot; write the whole name: shop.main")
+    # For good: what makes the application may import more.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -62,25 +80,22 @@ async def _load(name: str) -> web.Application:
         raise UsageError(
             f"there is no module {module_name!r} here or among the installed"
         ) from None
-    finally:
-        sys.path.remove(os.getcwd())
     try:
-        for part in attribute.split("."):
+        for part in attribute.removesuffix("()").split("."):
             found = getattr(found, part)
     except AttributeError:
         raise UsageError(f"{module_name} has no {attribute!r}") from None
     if callable(found) and not isinstance(found, web.Application):
         found = _call(found, name)
-        if inspect.isawaitable(found):
-            found = await found
-    if not isinstance(found, web.Application):
-        raise UsageError(f"{name} is {found!r:.100}, no web.Application")
     return found
 
 
 def _call(factory: Any, name: str) -> Any:
     """Factories take nothing, or the list of arguments that `python -m aiohttp.web` gives."""
-    signature = inspect.signature(factory)
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # a class of the interpreter's
+        return factory
     choices: tuple[list[list[str]], ...] = ([], [[]])
     for arguments in choices:
         try:

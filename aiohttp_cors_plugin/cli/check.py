@@ -39,7 +39,6 @@ from aiohttp_cors_plugin._browser import (
     Verdict,
     fetch,
     get,
-    is_forbidden_header,
     parse_url,
 )
 from aiohttp_cors_plugin._fetch import (
@@ -49,8 +48,9 @@ from aiohttp_cors_plugin._fetch import (
     ORIGIN,
     SAFELISTED_REQUEST_HEADERS,
 )
-from aiohttp_cors_plugin._origins import is_loopback, is_pattern_problem, parse_origin
+from aiohttp_cors_plugin._origins import is_loopback
 from aiohttp_cors_plugin._sending import request_class
+from aiohttp_cors_plugin.cli import _arguments
 from aiohttp_cors_plugin.cli._diagnosis import (
     CACHES,
     Finding,
@@ -76,7 +76,6 @@ _EPILOG: Final = (
 
 _HARMLESS: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _EXCERPT: Final = 2000
-_VALUES: Final = {"content-type": "application/json", "range": "bytes=0-"}
 
 
 class Exchange(NamedTuple):
@@ -231,32 +230,6 @@ def _url(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text!r} is no URL: {error}") from error
 
 
-def _origin(text: str) -> str:
-    if text == "null" or parse_origin(text) is not None:
-        return text
-    example = "write what location.origin shows in a browser, such as 'https://app.example.com'"
-    if "*" in text:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is a pattern, and a page has one origin; {example}"
-        )
-    if text.lower().startswith("file:"):
-        raise argparse.ArgumentTypeError(f"{text!r}: pages of files send 'null'; write null")
-    problem = is_pattern_problem(text, "--origin")
-    words = f"{problem.reason}; {problem.fix}" if problem else f"is no origin; {example}"
-    raise argparse.ArgumentTypeError(f"{text!r} {words}")
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    name = name.strip()
-    value = value.strip() if colon else _VALUES.get(name.lower(), "1")
-    if is_forbidden_header(name, value):
-        raise argparse.ArgumentTypeError(
-            f"{name!r}: browsers set that themselves, and let no script do it; leave it out"
-        )
-    return name, value
-
-
 def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 < (seconds := float(text)) <= 3600:
@@ -271,7 +244,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--origin",
         metavar="O",
-        type=_origin,
+        type=_arguments.origin,
         required=True,
         help="the page's origin: https://app.example.com, or null for a sandboxed frame",
     )
@@ -282,7 +255,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--header",
         metavar="N[: V]",
         action="append",
-        type=_header,
+        type=_arguments.header,
         default=[],
         help="a header that the script sets; its value is not printed; may be repeated",
     )
@@ -319,11 +292,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _misuse(asked: FetchRequest, send: bool) -> str:
     """What is wrong with the question: nobody need be asked."""
-    try:
-        first = next(fetch(asked))
-    except StopIteration as end:
-        verdict: Verdict = end.value
-        return printable(verdict.message)
+    first = _arguments.first_sent(asked)
     url = parse_url(asked.url)
     if url is not None and url.origin == asked.origin:
         return (

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
 import json
 
+from aiohttp import web
+from multidict import CIMultiDict
+
+from aiohttp_cors_plugin._attachments import handles
+from aiohttp_cors_plugin._browser import FetchRequest
 from aiohttp_cors_plugin._explain import Explanation
-from aiohttp_cors_plugin.cli import _load
+from aiohttp_cors_plugin.cli import _arguments, _load
 from aiohttp_cors_plugin.cli._terminal import printable, style, wrap
-from aiohttp_cors_plugin.plugin import CORS
 
 HELP = "what a page's request would meet in an application, and why; nothing is served"
 
 
+_SERVER = "https://server.invalid"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _load.add_arguments(parser)
-    parser.add_argument("path", help="a path, or a whole URL where domains matter")
-    parser.add_argument("--origin", required=True, help="the page's, as location.origin shows it")
+    parser.add_argument("path", type=_path, help="a path, or a whole URL where domains matter")
+    parser.add_argument(
+        "--origin",
+        type=_arguments.origin,
+        required=True,
+        help="the page's, as location.origin shows it; null for a sandboxed frame",
+    )
     parser.add_argument("--method", default="GET", help="as given to fetch(); default: GET")
     parser.add_argument(
         "--header",
+        type=_arguments.header,
         action="append",
         default=[],
         metavar="NAME[: VALUE]",
@@ -31,23 +43,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _path(text: str) -> str:
+    if text.startswith("/") or "://" in text:
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no path; write '/{text}', or a whole URL")
+
+
 def run(arguments: argparse.Namespace) -> int:
-    return asyncio.run(_run(arguments))
+    is_path = arguments.path.startswith("/")
+    url = f"{_SERVER}{arguments.path}" if is_path else arguments.path
+    headers = tuple(arguments.header)
+    _arguments.first_sent(FetchRequest(url, arguments.origin, arguments.method, headers))
 
-
-async def _run(arguments: argparse.Namespace) -> int:
-    pairs = (header.partition(":") for header in arguments.header)
-    async with _load.application(arguments) as app:
-        cors = app.get(CORS)
+    async def explain(app: web.Application) -> Explanation:
+        cors = next(handles(app), None)
         if cors is None:
             raise _load.UsageError(f"{arguments.app} has no setup() of aiohttp_cors_plugin")
-        explanation = await cors.explain(
+        return await cors.explain(
             arguments.method,
             arguments.path,
             origin=arguments.origin,
-            headers={name.strip(): value.strip() for name, _, value in pairs},
+            headers=CIMultiDict(headers),
             credentials=arguments.credentials,
         )
+
+    explanation = _load.asked(arguments, explain)
     print(_json(explanation) if arguments.json else _in_words(explanation))
     return 0 if explanation.allowed else 1
 
@@ -69,12 +89,12 @@ def _route(explanation: Explanation) -> str | None:
 def _in_words(explanation: Explanation) -> str:
     lines = [
         f"{explanation.method} {printable(explanation.path)} from {printable(explanation.origin)}",
-        f"  route    {_route(explanation) or 'none: a 404 or a 405'}",
-        wrap(explanation.source, "  options  "),
+        f"  route      {_route(explanation) or 'none: a 404 or a 405'}",
+        wrap(explanation.source, "  options    "),
     ]
     if explanation.preflight:
         status = explanation.preflight_status or "the application's own answer"
-        lines.append(f"  preflight {status}")
+        lines.append(f"  preflight  {status}")
         lines += [wrap(f"{n}: {v}", "    ", "      ") for n, v in explanation.preflight_headers]
     if explanation.headers:
         lines.append("  response")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from aiohttp_cors_plugin._attachments import Attachment, Risk, attachments, risks
+from aiohttp import web
+
+from aiohttp_cors_plugin._attachments import Attachment, Misfit, Risk, attachments, risks
 from aiohttp_cors_plugin.cli import _load
 from aiohttp_cors_plugin.cli._terminal import style, table, wrap
 from aiohttp_cors_plugin.options import CorsOptions
@@ -25,19 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return asyncio.run(_run(arguments))
-
-
-async def _run(arguments: argparse.Namespace) -> int:
-    async with _load.application(arguments) as app:
-        found = list(attachments(app))
-    is_wrong = any(attachment.is_invalid for attachment in found)
+    found = _load.asked(arguments, _found)
     if arguments.lint:
         noticed = list(risks(found))
         print(_json(noticed) if arguments.json else _lint(noticed))
-        return 1 if noticed or is_wrong else 0
+        return 1 if noticed else 0
     print(_json(found) if arguments.json else _routes(found))
-    return 1 if is_wrong else 0
+    return 1 if any(attachment.problems for attachment in found) else 0
+
+
+async def _found(app: web.Application) -> list[Attachment]:
+    return list(attachments(app))
 
 
 def _json(records: Iterable[Attachment | Risk]) -> str:
@@ -47,9 +46,11 @@ def _json(records: Iterable[Attachment | Risk]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, CorsOptions):
         return {name: getattr(value, name) for name in CorsOptions.__slots__}
+    if isinstance(value, Misfit):
+        return vars(value)
     if isinstance(value, re.Pattern):
-        return f"regex {value.pattern}"
-    return _name(value) if callable(value) else list(value)
+        return {"regex": value.pattern}
+    return {"callable": _name(value)} if callable(value) else list(value)
 
 
 def _name(value: object) -> str:
@@ -57,16 +58,31 @@ def _name(value: object) -> str:
 
 
 def _routes(found: Iterable[Attachment]) -> str:
-    rows = []
+    rows: list[tuple[str, str, str]] = []
+    problems: dict[str, list[str]] = {}
+    remarks: dict[str, list[str]] = {}
     for one in found:
         words = "none" if one.rules is None else "; else ".join(map(_in_words, one.rules))
-        notes = [style(note, "red" if one.is_invalid else "yellow") for note in one.remarks]
-        rows.append((", ".join(one.methods) or "?", one.path, f"{words} ({one.source})", *notes))
+        methods = ", ".join(one.methods) or "?"
+        rows.append((methods, one.path, f"{words} ({one.source})"))
+        for problem in one.problems:
+            problems.setdefault(str(problem), []).append(f"{methods} {one.path}")
+        for remark in one.remarks:
+            remarks.setdefault(remark, []).append(f"{methods} {one.path}")
     if not rows:
         return "The application has no routes."
-    lines = table(("METHODS", "PATH", "CORS (FROM)"), [row[:3] for row in rows])
-    notes = [wrap(note, f"  {row[0]} {row[1]}: ", "    ") for row in rows for note in row[3:]]
-    return "\n".join([lines, *(["", "Remarks:"] if notes else []), *notes])
+    lines = [table(("METHODS", "PATH", "CORS (FROM)"), rows)]
+    if problems:
+        lines += ["", style("Problems:", "red"), *_with_places(problems)]
+    if remarks:
+        lines += ["", style("Remarks:", "yellow"), *_with_places(remarks)]
+    return "\n".join(lines)
+
+
+def _with_places(said: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    for words, places in said.items():
+        yield wrap(words, "  ")
+        yield from (wrap(place, "    - ") for place in places)
 
 
 def _in_words(options: CorsOptions) -> str:
@@ -96,13 +112,13 @@ def _origins(origins: Any) -> str:
 
 def _lint(noticed: Iterable[Risk]) -> str:
     """Each risk once, with the routes that have it."""
-    places: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for risk in noticed:
-        place = f"{', '.join(risk.methods)} {risk.path}"
-        places.setdefault((risk.code, risk.reason, risk.fix), []).append(place)
-    lines = []
-    for (code, reason, fix), routes in places.items():
-        lines.append(style(code, "yellow"))
-        lines.append(wrap(f"{reason}; {fix}", "  "))
-        lines.extend(wrap(route, "    - ") for route in routes)
+        said = found.setdefault(risk.code, {}).setdefault(f"{risk.reason}; {risk.fix}", [])
+        said.append(f"{', '.join(risk.methods)} {risk.path}")
+    lines = [
+        line
+        for code, said in found.items()
+        for line in (style(code, "yellow"), *_with_places(said))
+    ]
     return "\n".join(lines) or "Nothing risky."
