@@ -35,6 +35,7 @@ from aiohttp.test_utils import TestClient
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from aiohttp_cors_plugin._attachments import handles
 from aiohttp_cors_plugin._browser import (
     FetchRequest,
     Headers,
@@ -509,8 +510,8 @@ class Page:
             names = headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "").split(",")
             headers = dict.fromkeys(filter(None, names), "")
         match = await resolve_as(app, request_for(app, method, sent.url, {}), method)
-        apps = () if match is None else match.apps
-        cors = next((inner[CORS] for inner in apps if CORS in inner), None)
+        on_the_way = set() if match is None else {inner.get(CORS) for inner in match.apps}
+        cors = next((cors for cors in handles(app) if cors in on_the_way), None)
         if cors is None:
             return None
         origin = get(sent.headers, hdrs.ORIGIN) or ""

@@ -14,6 +14,7 @@ from aiohttp.test_utils import AioHTTPTestCase, RawTestServer, TestClient, TestS
 
 from aiohttp_cors_plugin import CorsOptions, override, setup
 from aiohttp_cors_plugin.testing import FetchError, Page
+from tests import shop
 from tests.app import ADMIN, APP, EVIL, make_app
 
 LISTED = CorsOptions(
@@ -612,6 +613,14 @@ async def test_a_sub_application_with_a_setup_of_its_own_says_why(aiohttp_client
         await page.fetch("/inner/things", method="PUT")
     with pytest.raises(FetchError, match="allow-origin-missing"):
         await page.fetch("/nothing")
+
+
+async def test_a_callable_of_a_sub_application_sees_its_parents_when_it_is_asked_again(
+    aiohttp_client: Any,
+) -> None:
+    page = await page_on(aiohttp_client, shop.make_inner(), EVIL)
+    with pytest.raises(FetchError, match="predicate-refused"):
+        await page.fetch("/sub/orders", method="POST")
 
 
 async def test_a_server_that_is_no_application(aiohttp_client: Any) -> None:
