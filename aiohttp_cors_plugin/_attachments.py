@@ -74,25 +74,29 @@ class Risk:
     fix: str
 
 
-def handles(app: web.Application) -> Iterator[Cors]:
+def handles(app: web.Application) -> list[Cors]:
     """The handles of an application and of those below it, the outermost first.
 
-    They are told what the root is: before startup, a sub-application's does not know.
+    They are told where they are: before startup they do not know.
     """
-    yield from _handles(app, app)
+    found = [*_handles(app)]
+    for cors in found:
+        cors._routers.root.app = app
+        cors._survey_nested()
+    return found
 
 
-def _handles(app: web.Application, root: web.Application) -> Iterator[Cors]:
-    if (cors := app.get(CORS)) is not None:
-        cors._routers.root.app = root
-        yield cors
+def _handles(app: web.Application) -> Iterator[Cors]:
+    if CORS in app:
+        yield app[CORS]
     for resource in app.router.resources():
         if (sub := mounted_app(resource)) is not None:
-            yield from _handles(sub, root)
+            yield from _handles(sub)
 
 
 def attachments(app: web.Application) -> Iterator[Attachment]:
     """What each route of an application has, in the order of its router."""
+    handles(app)
     yield from _of_app(app, None, "")
 
 

@@ -32,7 +32,7 @@ def test_every_route_with_its_options_and_their_source() -> None:
         ("/reports", READ, 1, "override of GET /reports"),
         ("/reports", WRITE, 1, "defaults + override of /reports"),
         ("/custom", (), 1, "defaults"),
-        ("/sub/orders", WRITE, 2, "defaults"),
+        ("/sub/orders", WRITE, 2, "defaults of /sub"),
         ("//*.example.org/tenant", READ, 1, "defaults"),
     ]
     remarks = {
@@ -95,16 +95,16 @@ def test_a_rule_of_the_users_shows_what_it_says_of_itself() -> None:
     assert [one.path for one in attachments(app)] == ["//tenants/inner"]
 
 
-def test_handles_know_their_root() -> None:
+def test_handles_know_where_they_are() -> None:
     app, outer, inner = web.Application(), web.Application(), web.Application()
     inner_cors = setup(inner)
     outer_cors = setup(outer)
     outer.add_subapp("/inner", inner)
     app.add_subapp("/outer", outer)
     app.router.add_get("/", ok)
-    assert list(handles(app)) == [outer_cors, inner_cors]
+    assert handles(app) == [outer_cors, inner_cors]
     assert inner_cors._routers.root.app is app
-    assert list(handles(web.Application())) == []
+    assert handles(web.Application()) == []
 
 
 def test_without_the_plugin_there_is_nothing() -> None:

@@ -54,6 +54,7 @@ REACHED = {
     ("_routing", "router._resource_index"),
     ("_attachments", "cors._options_of"),
     ("_attachments", "cors._routers"),
+    ("_attachments", "cors._survey_nested"),
     ("plugin", "cors._hook"),
     ("plugin", "cors._start"),
     ("plugin", "nested[CORS]._routers"),

@@ -56,10 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     _arguments.first_sent(FetchRequest(url, arguments.origin, arguments.method, headers))
 
     async def explain(app: web.Application) -> Explanation:
-        cors = next(handles(app), None)
-        if cors is None:
+        if not (found := handles(app)):
             raise _load.UsageError(f"{arguments.app} has no setup() of aiohttp_cors_plugin")
-        return await cors.explain(
+        return await found[0].explain(
             arguments.method,
             arguments.path,
             origin=arguments.origin,
