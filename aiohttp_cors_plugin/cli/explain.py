@@ -23,7 +23,9 @@ _SERVER = "https://server.invalid"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _load.add_arguments(parser)
-    parser.add_argument("path", type=_path, help="a path, or a whole URL where domains matter")
+    parser.add_argument(
+        "path", metavar="PATH", type=_path, help="a path, or a whole URL where domains matter"
+    )
     parser.add_argument(
         "--origin",
         type=_arguments.origin,
