@@ -275,6 +275,22 @@ def test_a_setup_in_a_sub_application_is_found(
     assert (status, found["reason"], found["route"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/account#top", "/account"),
+        ("//account", "//account"),
+        ("HTTP://A.example.org:80/tenant?a=b", "http://a.example.org/tenant?a=b"),
+        ("http:///a.example.org/tenant", "http://a.example.org/tenant"),
+    ],
+)
+def test_paths_and_urls_are_asked_about_as_browsers_send_them(
+    capsys: pytest.CaptureFixture[str], path: str, expected: str
+) -> None:
+    status, found = run_json(capsys, *EXPLAIN, path, *PAGE)
+    assert (status, found["path"], found["reason"]) == (0, expected, None)
+
+
 EXPLAIN = ["explain", "tests.shop:make_app"]
 PAGE = ["--origin", APP]
 

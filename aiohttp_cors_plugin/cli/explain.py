@@ -55,14 +55,15 @@ def run(arguments: argparse.Namespace) -> int:
     is_path = arguments.path.startswith("/")
     url = f"{_SERVER}{arguments.path}" if is_path else arguments.path
     headers = tuple(arguments.header)
-    _arguments.first_sent(FetchRequest(url, arguments.origin, arguments.method, headers))
+    sent = _arguments.first_sent(FetchRequest(url, arguments.origin, arguments.method, headers))
+    path = sent.url.removeprefix(_SERVER)  # as browsers send it
 
     async def explain(app: web.Application) -> Explanation:
         if not (found := handles(app)):
             raise _load.UsageError(f"{arguments.app} has no setup() of aiohttp_cors_plugin")
         return await found[0].explain(
             arguments.method,
-            arguments.path,
+            path,
             origin=arguments.origin,
             headers=CIMultiDict(headers),
             credentials=arguments.credentials,
