@@ -78,6 +78,5 @@ async def _ask(
 
 def _is_being_cancelled() -> bool:
     """Whether somebody wants this task to end, rather than what the callable waited for."""
-    task = asyncio.current_task()
-    # Python 3.10 does not tell.
-    return task is None or not hasattr(task, "cancelling") or task.cancelling() > 0
+    # Python 3.10 does not tell: then it may be so.
+    return getattr(asyncio.current_task(), "cancelling", lambda: 1)() > 0

@@ -28,7 +28,7 @@ from aiohttp_cors_plugin._routing import (
     view_of,
 )
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
-from aiohttp_cors_plugin.options import _STRANGERS, CorsOptions
+from aiohttp_cors_plugin.options import STRANGERS, CorsOptions
 from aiohttp_cors_plugin.plugin import CORS, Cors
 
 # Of the registry's safe methods those that may be announced. Whatever else there is may write.
@@ -240,7 +240,7 @@ def _of_list(origins: OriginList, credentials: bool, lets_insecure: bool) -> lis
 
 def _of_regex(regex: re.Pattern[str], lets_insecure: bool) -> Iterator[_Sign]:
     shown = f"/{regex.pattern}/"
-    if any(map(regex.fullmatch, _STRANGERS)):
+    if any(map(regex.fullmatch, STRANGERS)):
         fix = "name the domain in it, or write allow_origins='*' if any site may read this"
         yield "any-origin-regex", f"{shown} matches any site's origin", fix
         return

@@ -47,7 +47,7 @@ _LONGEST_MAX_AGE: Final = 86400
 _NOBODYS: Final = "q7-4f1e8c9b2d7a"  # a label that nobody has registered anywhere
 # Nobody's, of each form that labels have; a regular expression that matches one of these origins
 # matches any site's.
-_STRANGERS: Final = tuple(
+STRANGERS: Final = tuple(
     f"{scheme}://{labels}.{top}{port}"
     for scheme in ("https", "http")
     for labels in ("xqz", "xqzjwk", "xq7", "x-qz7", _NOBODYS, "xq.xqzjwk", f"a.{_NOBODYS}")
@@ -510,7 +510,7 @@ def _credentials_problems(
 ) -> Iterator[tuple[str, str, str]]:
     """What is wrong with a pattern, if it is one, where credentials are allowed."""
     if isinstance(pattern, re.Pattern):
-        if isinstance(pattern.pattern, str) and any(map(pattern.fullmatch, _STRANGERS)):
+        if isinstance(pattern.pattern, str) and any(map(pattern.fullmatch, STRANGERS)):
             reason = "matches any site's origin, and credentials are allowed"
             yield "credentials-with-any-regex", reason, "name the domain in the expression"
         return
