@@ -10,8 +10,6 @@ browser would send, takes what came back, and returns a `Verdict`:
     except StopIteration as end:
         verdict = end.value
 
-URLs are taken as the URL standard serialises them (hosts in ASCII, paths percent-encoded).
-
 Left out, as CORS decides none of it: mixed content, blocked ports, content security policies,
 `Cross-Origin-Resource-Policy`, service workers, the HTTP cache, answers to 401, 407 and 421 other
 than showing them to the script, referrer policies other than the default, and the preflights that
@@ -28,7 +26,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
-from urllib.parse import urljoin
 
 from aiohttp_cors_plugin._fetch import (
     ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -48,7 +45,7 @@ from aiohttp_cors_plugin._fetch import (
     is_forbidden_request_header,
     is_token,
 )
-from aiohttp_cors_plugin._origins import DEFAULT_PORTS
+from aiohttp_cors_plugin._urls import Url, parse_url
 
 Headers = tuple[tuple[str, str], ...]
 """Header lines in order: names in any case, values without white space around them."""
@@ -91,14 +88,8 @@ _SIMPLE_RANGE: Final = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _DELTA_SECONDS: Final = re.compile(r"[0-9]+")
 _MIME_TYPE: Final = re.compile(r"([^/]+)/([^;]+)(?:;.*)?", re.DOTALL)
 _OUTSIDE_QUOTES: Final = re.compile(r'((?:[^",]|"(?:[^"\\]|\\.?)*"?)*)(?:,|$)', re.DOTALL)
+_BEYOND_ASCII: Final = re.compile(r"[\x80-\xff]")
 _HTTP_WHITE_SPACE: Final = " \t\r\n"
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.*)", re.DOTALL)
-_AUTHORITY: Final = re.compile(
-    r"[/\\]*([^/\\?#]*@)?"
-    r"(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20/\\?#@:\[\]%<>^|\x7f-\U0010ffff]+)"
-    r"(?::([0-9]*))?([/\\?][^#]*)?(?:#(.*))?",
-    re.DOTALL,
-)
 
 REASONS: Final = {
     # fetch() throws before anything is sent.
@@ -212,6 +203,7 @@ class FetchRequest(NamedTuple):
     """What a script on a page of `origin` (`null`: a sandboxed one) passes to `fetch()`.
 
     A body of text brings a `Content-Type` of its own in a browser: here the caller lists it.
+    Without a `base` a relative URL is none.
     """
 
     url: str
@@ -222,6 +214,7 @@ class FetchRequest(NamedTuple):
     credentials: Literal["omit", "same-origin", "include"] = "same-origin"
     mode: Literal["cors", "no-cors", "same-origin"] = "cors"
     redirect: Literal["follow", "error", "manual"] = "follow"
+    base: str = ""
 
 
 class Sent(NamedTuple):
@@ -290,42 +283,6 @@ def fetch(request: FetchRequest, cache: PreflightCache | None = None) -> Exchang
 # --- Requests -----------------------------------------------------------------------------------
 
 
-class Url(NamedTuple):
-    """A URL in the parts that the algorithms ask for; `origin` is `null` for opaque ones."""
-
-    scheme: str
-    origin: str
-    href: str  # without credentials and fragment
-    fragment: str = ""
-    has_credentials: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.href}#{self.fragment}" if self.fragment else self.href
-
-
-def parse_url(text: str) -> Url | None:
-    """Read an absolute URL; None where it is none.
-
-    https://url.spec.whatwg.org/#url-parsing, as far as origins depend on it. Of other schemes than
-    those with a default port no more than the scheme is read.
-    """
-    if (absolute := _SCHEME.fullmatch(text)) is None:
-        return None
-    scheme = absolute[1].lower()
-    if scheme not in DEFAULT_PORTS:
-        return Url(scheme, "null", text)
-    if (match := _AUTHORITY.fullmatch(absolute[2])) is None:
-        return None
-    user, host, digits, path, fragment = match.groups(default="")
-    port = int(digits.lstrip("0")[:6] or "0") if digits else DEFAULT_PORTS[scheme]
-    if port > 65535:
-        return None
-    suffix = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
-    origin = f"{scheme}://{host.lower()}{suffix}"
-    href = f"{origin}{path}" if path.startswith("/") else f"{origin}/{path}"
-    return Url(scheme, origin, href, fragment, user not in ("", "@", ":@"))
-
-
 class _NetworkError(Exception):
     """https://fetch.spec.whatwg.org/#concept-network-error, with the reason that scripts miss."""
 
@@ -381,7 +338,7 @@ class _Request:
 
 def _construct(state: _Request, request: FetchRequest) -> None:
     """https://fetch.spec.whatwg.org/#dom-request: what `fetch()` refuses to begin with."""
-    url = parse_url(request.url)
+    url = parse_url(request.url, parse_url(request.base))
     if url is None:
         raise _NetworkError("url-invalid", request.url)
     if url.has_credentials:
@@ -640,15 +597,11 @@ def location_url(base: Url, headers: Sequence[tuple[str, str]]) -> Url | None:
         return None
     if len(values) > 1:
         raise _NetworkError("redirect-location-multiple", ", ".join(values))
-    try:
-        location = urljoin(base.href, values[0])
-    except ValueError:
-        location = ""
-    if "#" not in values[0] and base.fragment:
-        location += f"#{base.fragment}"
-    if (url := parse_url(location)) is None:
+    # The bytes as they are; what they mean is open: https://github.com/whatwg/fetch/issues/883
+    location = _BEYOND_ASCII.sub(lambda match: f"%{ord(match[0]):02X}", values[0])
+    if (url := parse_url(location, base)) is None:
         raise _NetworkError("redirect-location-invalid", values[0])
-    return url
+    return url if "#" in location else url._replace(fragment=base.fragment)
 
 
 # --- Preflights ---------------------------------------------------------------------------------

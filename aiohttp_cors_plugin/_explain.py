@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from yarl import URL
 
 from aiohttp_cors_plugin._browser import is_forbidden_header
+from aiohttp_cors_plugin._urls import parse_url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,14 +66,14 @@ def request_for(app: web.Application, method: str, path: str, headers: Mapping[s
 
     host = "localhost"
     if not path.startswith("/"):  # `//x` is a path, too
-        url = URL(path)
-        if not url.absolute:
+        url = parse_url(path)
+        if url is None or url.origin == "null":
             raise ValueError(f"path={path!r} is neither a path nor a URL; write '/{path}'")
-        host, path = url.raw_authority, url.raw_path_qs
+        host, path = url.origin.partition("://")[2], url.href[len(url.origin) :]
     target, _, query = path.partition("#")[0].partition("?")
-    url = URL.build(path=target, query_string=query, encoded=True)
+    rel_url = URL.build(path=target, query_string=query, encoded=True)
     request = make_mocked_request(method, "/", {hdrs.HOST: host, **headers}, app=app)
-    return request.clone(rel_url=url)
+    return request.clone(rel_url=rel_url)
 
 
 def read_headers(headers: Mapping[str, str] | Iterable[str]) -> list[tuple[str, str]]:

@@ -67,16 +67,16 @@ def is_loopback(host: str) -> bool:
     name = host.removesuffix(".")
     if name == "localhost" or name.endswith(".localhost") or host == "[::1]":
         return True
-    return _ends_in_number(host) and host.startswith("127.")
+    return ends_in_number(host) and host.startswith("127.")
 
 
-def _ends_in_number(host: str) -> bool:
+def ends_in_number(host: str) -> bool:
     # https://url.spec.whatwg.org/#ends-in-a-number-checker
     last = host.removesuffix(".").rpartition(".")[2]
     return last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last) is not None
 
 
-def _serialise_ipv6(address: ipaddress.IPv6Address) -> str:
+def serialise_ipv6(address: ipaddress.IPv6Address) -> str:
     # https://url.spec.whatwg.org/#concept-ipv6-serializer; `str` writes some tails as IPv4.
     digits = f"{int(address):032x}"
     groups = [f"{int(digits[i : i + 4], 16):x}" for i in range(0, 32, 4)]
@@ -98,7 +98,7 @@ def host_problem(scheme: str, host: str) -> tuple[str, str] | None:
             address = ipaddress.IPv6Address(host[1:-1])
         except ValueError:
             return "origin-bad-ipv6", "has no valid IPv6 address in its brackets"
-        if (canonical := _serialise_ipv6(address)) != host[1:-1]:
+        if (canonical := serialise_ipv6(address)) != host[1:-1]:
             return (
                 "origin-ipv6-not-canonical",
                 f"spells an IPv6 address that browsers send as [{canonical}]",
@@ -113,7 +113,7 @@ def host_problem(scheme: str, host: str) -> tuple[str, str] | None:
         return "origin-label-too-long", "has a label of more than 63 characters"
     if len(host.removesuffix(".")) > 253:
         return "origin-host-too-long", "has a host of more than 253 characters"
-    if scheme in DEFAULT_PORTS and _ends_in_number(host):
+    if scheme in DEFAULT_PORTS and ends_in_number(host):
         try:
             canonical = str(ipaddress.IPv4Address(host))
         except ValueError:
@@ -237,7 +237,7 @@ def _fix(text: str) -> str:
     if rest.startswith("["):
         try:
             bare, bracket, port = rest[1:].partition("]")
-            rest = f"[{_serialise_ipv6(ipaddress.IPv6Address(bare))}{bracket}{port}"
+            rest = f"[{serialise_ipv6(ipaddress.IPv6Address(bare))}{bracket}{port}"
         except ValueError:
             pass
     guess = f"{scheme}://{rest}"
@@ -431,7 +431,7 @@ class OriginList(Sequence[Any]):
         port_ends = (f":{port}" if port is not None else "", ":*")
         if start + host + ":*" in self._any_port:
             return True
-        if not host.startswith("[") and not (scheme in DEFAULT_PORTS and _ends_in_number(host)):
+        if not host.startswith("[") and not (scheme in DEFAULT_PORTS and ends_in_number(host)):
             label, _, base = host.partition(".")
             if any(
                 label.startswith(before)

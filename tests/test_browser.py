@@ -20,7 +20,6 @@ from aiohttp_cors_plugin._browser import (
     Received,
     Sent,
     Step,
-    Url,
     Verdict,
     fetch,
     get,
@@ -29,10 +28,10 @@ from aiohttp_cors_plugin._browser import (
     list_values,
     location_url,
     normalize_method,
-    parse_url,
     readable_headers,
     unsafe_header_names,
 )
+from aiohttp_cors_plugin._urls import Url
 from tests.app import APP
 
 API = "https://api.example.org"
@@ -167,6 +166,11 @@ def preflight(method: str, *names: tuple[str, str]) -> Sent:
             FetchRequest(f"{URL}#part", APP),
             [actual("GET", ANY, FROM_APP)],
             id="a-fragment-is-not-sent",
+        ),
+        pytest.param(
+            FetchRequest("../things", APP, base=f"{API}/a/b"),
+            [actual("GET", ANY, FROM_APP)],
+            id="a-relative-url-has-a-base",
         ),
         pytest.param(
             FetchRequest(URL, API, "PUT", (JSON,), has_body=True),
@@ -707,6 +711,11 @@ def test_other_statuses_are_no_redirects(status: int) -> None:
             Url("https", CDN, f"{CDN}/", "part", has_credentials=True),
             id="with-credentials",
         ),
+        pytest.param(
+            "/%7E\xc3\xbc \xfc",
+            Url("https", API, f"{API}/%7E%C3%BC%20%FC", "part"),
+            id="bytes-are-escaped-one-by-one",
+        ),
         pytest.param(None, None, id="none"),
     ],
 )
@@ -1019,86 +1028,6 @@ def test_clearing_leaves_other_urls_and_origins() -> None:
 
 
 # --- The parts ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param(URL, Url("https", API, URL), id="as-serialised"),
-        pytest.param(API, Url("https", API, f"{API}/"), id="a-path-is-added"),
-        pytest.param(f"{API}?q", Url("https", API, f"{API}/?q"), id="before-a-query-too"),
-        pytest.param(f"{URL}?q#a#b", Url("https", API, f"{URL}?q", "a#b"), id="query-and-fragment"),
-        pytest.param(
-            "HTTPS://API.Example.ORG:443/Things",
-            Url("https", API, f"{API}/Things"),
-            id="case-is-folded-but-in-the-path-and-the-default-port-goes",
-        ),
-        pytest.param(
-            "http://a.example:8080/",
-            Url("http", "http://a.example:8080", "http://a.example:8080/"),
-            id="another-port-stays",
-        ),
-        pytest.param(
-            "https://a.example:80/",
-            Url("https", "https://a.example:80", "https://a.example:80/"),
-            id="http's-default-port-is-not-that-of-https",
-        ),
-        pytest.param(
-            "http://a.example:/", Url("http", "http://a.example", "http://a.example/"), id="no-port"
-        ),
-        pytest.param(
-            "http://a.example:65535/",
-            Url("http", "http://a.example:65535", "http://a.example:65535/"),
-            id="the-last-port",
-        ),
-        pytest.param(
-            "http://[::1]:81/x", Url("http", "http://[::1]:81", "http://[::1]:81/x"), id="ipv6"
-        ),
-        pytest.param(
-            "http:a.example", Url("http", "http://a.example", "http://a.example/"), id="no-slashes"
-        ),
-        pytest.param(
-            "https://u:p@api.example.org/x@y",
-            Url("https", API, f"{API}/x@y", has_credentials=True),
-            id="name-and-password",
-        ),
-        pytest.param(
-            "https://u@v@api.example.org/",
-            Url("https", API, f"{API}/", has_credentials=True),
-            id="the-last-at-sign-counts",
-        ),
-        pytest.param("https://:@api.example.org/", Url("https", API, f"{API}/"), id="empty-ones"),
-        pytest.param(
-            "https://@api.example.org/", Url("https", API, f"{API}/"), id="none-but-an-at-sign"
-        ),
-        pytest.param(
-            "wss://a.example/x", Url("wss", "wss://a.example", "wss://a.example/x"), id="wss"
-        ),
-        pytest.param(
-            "DATA:text/plain,x", Url("data", "null", "DATA:text/plain,x"), id="data-is-opaque"
-        ),
-        pytest.param("file:///etc", Url("file", "null", "file:///etc"), id="file-is-opaque"),
-        pytest.param("null", None, id="null-is-none"),
-        pytest.param("", None, id="nothing-is-none"),
-        pytest.param("*", None, id="the-asterisk-is-none"),
-        pytest.param("//a.example", None, id="a-scheme-is-missing"),
-        pytest.param("1a:x", None, id="a-scheme-begins-with-a-letter"),
-        pytest.param("http://", None, id="a-host-is-missing"),
-        pytest.param("http://u@/", None, id="behind-a-name-too"),
-        pytest.param("http://a b/", None, id="a-space-in-the-host"),
-        pytest.param("http://a%/", None, id="a-percent-sign-in-the-host"),
-        pytest.param("http://a.example:65536/", None, id="no-such-port"),
-        pytest.param("http://a.example:1000000/", None, id="a-long-port"),
-        pytest.param("http://a.example:8a/", None, id="a-letter-in-the-port"),
-        pytest.param("http://[::1/", None, id="an-open-bracket"),
-    ],
-)
-def test_urls(text: str, expected: Url | None) -> None:
-    assert parse_url(text) == expected
-
-
-def test_a_url_in_words_has_its_fragment() -> None:
-    assert [str(parse_url(f"{URL}{end}")) for end in ("", "#part")] == [URL, f"{URL}#part"]
 
 
 def test_six_methods_are_put_in_upper_case() -> None:

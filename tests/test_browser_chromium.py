@@ -535,6 +535,39 @@ async def test_generated_fetches(lab: Lab, name: str) -> None:
     assert count >= CASES // 3
 
 
+# What a script writes, or a server in a Location, behind the path; and what arrives.
+WRITTEN = {
+    "?a=b c&x=%41%7E&s=a+b'": "?a=b%20c&x=%41%7E&s=a+b%27",
+    '/"a^b`{c}<d>%zz': "/%22a%5Eb%60%7Bc%7D%3Cd%3E%zz",
+    "/x\\./y/%2e%2e/z?": "/x/z?",
+    "?sign=%2f+%2F==#\xe9 ": "?sign=%2f+%2F==",
+}
+BYTES = {"?\xc3\xbc \xfc": "?%C3%BC%20%FC", "/\xe2\x82\xac": "/%E2%82%AC"}
+
+
+async def test_urls_arrive_as_the_standard_serialises_them(lab: Lab) -> None:
+    world = lab.worlds["127.0.0.1"]
+    access = (("Access-Control-Allow-Origin", world.origin), ("Cache-Control", "no-store"))
+    page, cases = f"{world.origin}/page", {}
+    for n, (written, arrives) in enumerate((WRITTEN | BYTES).items()):
+        for kind in ("whole", "relative", "location"):
+            number = f"{kind}{n}"
+            base = "" if kind == "relative" else world.servers[1]
+            url = f"{base}/{number}/0" + ("" if kind == "location" else written)
+            routes = {f"{number}/0{arrives}": Route((), Reply(200, access))}
+            if kind == "location":
+                location = (("Location", f"{number}/../0{written}"), *access)
+                url = f"{base}/{number}/0"
+                routes[f"{number}/0"] = Route((), Reply(302, location))
+            if kind == "location" or written in WRITTEN:
+                cases[number] = Case((FetchRequest(url, world.origin, base=page),), routes)
+    count, wrong = await compare(lab, world, cases)
+    assert not wrong, "\n".join(wrong)
+    assert count == 3 * len(WRITTEN) + len(BYTES)
+    found = {one.url.split("/", 3)[3] for several in lab.site.seen.values() for one in several}
+    assert {path for case in cases.values() for path in case.routes} == found - {"favicon.ico"}
+
+
 # --- Departures ---------------------------------------------------------------------------------
 
 
