@@ -20,7 +20,8 @@ class Explanation:
     Attributes:
         allowed: whether the browser would let the script read the response, a 404 too.
         reason: why not, as a slug of the README's table; None where it would.
-        message: the same in a sentence, with what is configured and what to write instead.
+        message: the same in a sentence, with what is configured and what to write instead; in
+            tests the `explanation` of a `FetchError`, whose `message` is the browser's.
         method: the method as browsers send it.
         path: the path asked for.
         origin: the page's origin.

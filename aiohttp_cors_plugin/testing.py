@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json as jsonlib
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,9 +25,7 @@ from aiohttp import (
     ClientConnectionError,
     ClientError,
     ClientResponse,
-    ClientSession,
     ClientWebSocketResponse,
-    DummyCookieJar,
     FormData,
     TraceConfig,
     hdrs,
@@ -38,20 +37,19 @@ from yarl import URL
 from aiohttp_cors_plugin._attachments import handles
 from aiohttp_cors_plugin._browser import (
     FetchRequest,
-    Headers,
     PreflightCache,
     Received,
     Sent,
     Verdict,
     fetch,
     get,
-    parse_url,
 )
 from aiohttp_cors_plugin._explain import request_for
 from aiohttp_cors_plugin._fetch import VARY
 from aiohttp_cors_plugin._origins import parse_origin
 from aiohttp_cors_plugin._routing import resolve_as
-from aiohttp_cors_plugin._sending import request_class
+from aiohttp_cors_plugin._sending import received_by, send_as_browser
+from aiohttp_cors_plugin._urls import parse_url
 from aiohttp_cors_plugin.plugin import CORS
 
 __all__ = ["Exchange", "FetchError", "Page", "Response"]
@@ -64,7 +62,7 @@ Redirect = Literal["follow", "error", "manual"]
 _OF_CORS: Final = ("allow-", "preflight-", "method-not-in-", "header-not-in-")
 # Those that the guard of WebSockets has: it asks for nothing but the origin.
 _OF_ORIGINS: Final = ("origin-", "predicate-")
-_SOCKET_SCHEMES: Final = {"ws": "http", "wss": "https"}
+_NOT_GIVEN: Final[Any] = object()
 
 
 class Exchange(NamedTuple):
@@ -117,7 +115,8 @@ class FetchError(Exception):
             (`origin-not-listed`, in the README's table); else what the browser stumbled over
             (`allow-origin-missing`); `no-answer` where the connection failed.
         message: what Chromium's console says.
-        explanation: what is configured and what to write instead; empty where nothing is known.
+        explanation: what is configured and what to write instead, the `message` of `Cors.explain`;
+            where the connection failed its exception; else empty.
         requests: the exchanges of this call, the refused one last.
 
     Example:
@@ -167,7 +166,7 @@ class Response:
     status: int
     headers: CIMultiDictProxy[str]
     requests: tuple[Exchange, ...]
-    _body: bytes = field(repr=False)
+    _answer: ClientResponse | None = field(repr=False)
 
     @property
     def ok(self) -> bool:
@@ -175,12 +174,18 @@ class Response:
         return 200 <= self.status <= 299
 
     async def read(self) -> bytes:
-        """The body, any number of times."""
-        return self._body
+        """The body, any number of times; waits for its end.
+
+        Raises:
+            aiohttp.ClientError: it broke off, or the client was closed before.
+            asyncio.TimeoutError: it did not end within the client's timeout.
+
+        """
+        return b"" if self._answer is None else await self._answer.read()
 
     async def text(self) -> str:
         """The body as text: in UTF-8 whatever the headers say, as in a browser."""
-        return self._body.decode("utf-8-sig", "replace")
+        return (await self.read()).decode("utf-8-sig", "replace")
 
     async def json(self) -> Any:
         """The body read as JSON, whatever its `Content-Type`.
@@ -193,18 +198,19 @@ class Response:
 
 
 class _Answer(NamedTuple):
-    """What the network gave for one request."""
+    """What the network gave for one request: an answer, or why there is none."""
 
-    exchange: Exchange
-    body: bytes = b""
+    response: ClientResponse | None = None
     failure: Exception | None = None
 
     @property
     def received(self) -> Received | None:
-        exchange = self.exchange
-        if self.failure is not None:
-            return None
-        return Received(exchange.status, tuple(exchange.response_headers.items()))
+        return None if self.response is None else received_by(self.response)
+
+    def leave(self) -> None:
+        """Nobody will read the body, which may have no end."""
+        if self.response is not None:
+            self.response.release()
 
 
 class Page:
@@ -265,7 +271,7 @@ class Page:
         *,
         method: str = "GET",
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-        json: Any = None,
+        json: Any = _NOT_GIVEN,
         data: str | bytes | FormData | Mapping[str, str] | None = None,
         credentials: Credentials = "same-origin",
         mode: Mode = "cors",
@@ -273,14 +279,16 @@ class Page:
     ) -> Response:
         """As the web's `fetch()`, from this page.
 
-        The body of the answer is read to its end first: of one that never ends (server-sent
-        events) nothing comes back.
+        Returns as soon as the status and the headers are there; who reads the body waits for its
+        end. One that nobody reads, or that never ends (server-sent events), stays open until the
+        client is closed.
 
         Args:
             url: a path of the server under test, or a whole URL.
             method: `patch` is not `PATCH`, as in browsers.
             headers: what the script sets; what browsers set themselves (`Cookie`) is dropped.
-            json: a body in JSON, of type `application/json`: so there is a preflight.
+            json: a body in JSON, of type `application/json`: so there is a preflight. None is
+                `null`.
             data: a body: text (`text/plain`), bytes (of no type), a mapping or `FormData` (a
                 form).
             credentials: whether cookies are sent and stored: never, for the page's own origin, or
@@ -305,7 +313,7 @@ class Page:
         if content_type is not None:
             lines.setdefault(hdrs.CONTENT_TYPE, content_type)
         request = FetchRequest(
-            self._resolve(url),
+            url,
             self.origin,
             method,
             tuple(lines.items()),
@@ -313,17 +321,20 @@ class Page:
             credentials,
             mode,
             redirect,
+            self._own_origin(),
         )
-        steps, answers, received = fetch(request, self._cache), list[_Answer](), None
+        steps, exchanges, answer = fetch(request, self._cache), list[Exchange](), _Answer()
         try:
             while True:
-                answer = await self._send(steps.send(received), body)
-                answers.append(answer)
-                self.requests.append(answer.exchange)
-                received = answer.received
+                sent = steps.send(answer.received)
+                answer.leave()
+                exchange, answer = await self._send(sent, body)
+                exchanges.append(exchange)
         except StopIteration as end:
             verdict: Verdict = end.value
-        requests = tuple(answer.exchange for answer in answers)
+        requests = tuple(exchanges)
+        if not verdict.status:  # the script sees nothing of it
+            answer.leave()
         if verdict.resolved:
             return Response(
                 type=verdict.type,
@@ -332,15 +343,13 @@ class Page:
                 status=verdict.status,
                 headers=_proxy(verdict.headers),
                 requests=requests,
-                _body=answers[-1].body if verdict.status else b"",
+                _answer=answer.response if verdict.status else None,
             )
-        failure = answers[-1].failure if answers else None
-        reason, explanation = verdict.reason, "" if failure is None else repr(failure)
+        reason, explanation = verdict.reason, repr(answer.failure) if answer.failure else ""
         if reason.startswith(_OF_CORS):
-            sent = verdict.steps[-1].sent
-            explained = await self._explain(sent, credentials=credentials == "include")
+            explained = await self._explain(verdict.steps[-1].sent, request)
             reason, explanation = explained or (reason, explanation)
-        raise FetchError(verdict.message, reason, explanation, requests) from failure
+        raise FetchError(verdict.message, reason, explanation, requests) from answer.failure
 
     async def ws_connect(
         self, url: str, *, protocols: Iterable[str] = ()
@@ -366,18 +375,21 @@ class Page:
             >>> socket = await page.ws_connect("/socket")
 
         """
-        scheme, colon, rest = url.partition(":")
-        target = self._resolve(f"{_SOCKET_SCHEMES.get(scheme, scheme)}{colon}{rest}")
+        parsed = parse_url(url, parse_url(self._own_origin()))
+        target = url if parsed is None else re.sub("^ws", "http", parsed.href)
         headers = ((hdrs.ORIGIN, self.origin),)
         sent = Sent(hdrs.METH_GET, target, headers, False, credentials=True, is_preflight=False)
-        wire, lines = self._wire(sent)
+        wire, lines = self._wire(sent), self._lines(sent)
+        host = () if self._host is None else ((hdrs.HOST, self._host),)
         socket: ClientWebSocketResponse[Any] | None = None
         failure: Exception | None = None
         with self._watched() as answers:
             try:
                 # The client's own call, as the client then closes what a test leaves open.
                 socket = await self._client.ws_connect(
-                    wire.raw_path_qs, headers=[*lines.items(), *self._host()], protocols=protocols
+                    URL(wire, encoded=True).relative(),
+                    headers=[*lines.items(), *host],
+                    protocols=protocols,
                 )
             except (ClientError, asyncio.TimeoutError) as error:
                 failure = error
@@ -394,7 +406,7 @@ class Page:
             reason, explanation = "handshake-refused", ""
             words = f"Error during WebSocket handshake: Unexpected response code: {status}"
         if status == 403 and self.origin != self._own_origin():
-            explained = await self._explain(sent, credentials=False)
+            explained = await self._explain(sent, FetchRequest(target, self.origin))
             if explained is not None and explained[0].startswith(_OF_ORIGINS):
                 reason, explanation = explained
         message = f"WebSocket connection to '{target.replace('http', 'ws', 1)}' failed: {words}"
@@ -434,15 +446,8 @@ class Page:
         """The origin of the server under test, as the page sees it."""
         return self._server or str(self._client.make_url("/").origin())
 
-    def _resolve(self, url: str) -> str:
-        """A URL as browsers write it; what cannot be one is left for `fetch` to refuse."""
-        try:
-            return str(URL(self._own_origin()).join(URL(url)))
-        except ValueError:
-            return url
-
-    def _wire(self, sent: Sent) -> tuple[URL, CIMultiDict[str]]:
-        """Where a request goes in truth, and with which headers."""
+    def _wire(self, sent: Sent) -> str:
+        """Where a request goes in truth."""
         own, parsed = self._own_origin(), parse_url(sent.url)
         if parsed is None or parsed.origin != own:
             raise RuntimeError(
@@ -450,52 +455,57 @@ class Page:
                 'meant to be the same, say so with Page(..., server="https://..."), and if it is a '
                 'redirect, redirect="manual" does not follow it'
             )
+        return str(self._client.make_url("/").origin()) + sent.url[len(own) :]
+
+    def _lines(self, sent: Sent) -> CIMultiDict[str]:
+        """The headers of a request, with its cookies."""
         lines = CIMultiDict[str](sent.headers)
         if sent.credentials:
             cookies = self._client.session.cookie_jar.filter_cookies(_secure(sent.url)).values()
             if cookies:
                 lines[hdrs.COOKIE] = "; ".join(f"{one.key}={one.coded_value}" for one in cookies)
-        root = str(self._client.make_url("/").origin())
-        return URL(root + sent.url[len(own) :], encoded=True), lines
+        return lines
 
-    def _host(self) -> Headers:
+    @property
+    def _host(self) -> str | None:
         """The `Host` line, where it is another than aiohttp would write."""
-        return () if self._server is None else ((hdrs.HOST, URL(self._server).raw_authority),)
+        return None if self._server is None else self._server.partition("://")[2]
 
-    async def _send(self, sent: Sent, body: bytes | None) -> _Answer:
-        wire, lines = self._wire(sent)
-        client = self._client.session
-        status, received, content, failure = 0, _proxy(()), b"", None
-        # A session for this request alone: no cookies, headers or authentication but its own.
-        session = ClientSession(
-            connector=client.connector,
-            connector_owner=False,
-            cookie_jar=DummyCookieJar(),
-            request_class=request_class(sent.method),
-            timeout=client.timeout,
-        )
-        async with session:
-            try:
-                async with session.request(
-                    sent.method,
-                    wire,
-                    headers=[*lines.items(), *self._host()],
-                    data=body if sent.has_body else None,
-                    allow_redirects=False,
-                    skip_auto_headers=[hdrs.CONTENT_TYPE],
-                ) as response:
-                    content = await response.read()
-                    status, received = response.status, response.headers
-                    if sent.credentials:
-                        client.cookie_jar.update_cookies(response.cookies, _secure(sent.url))
-            except (ClientError, OSError, asyncio.TimeoutError) as error:
-                failure = error
+    async def _send(self, sent: Sent, body: bytes | None) -> tuple[Exchange, _Answer]:
+        wire, lines, session = self._wire(sent), self._lines(sent), self._client.session
+        assert session.connector is not None  # the server of a closed client has no URL
+        if hdrs.COOKIE in lines:  # aiohttp keeps cookies as text, out of bytes in UTF-8
+            cookies = lines[hdrs.COOKIE].encode("utf-8", "surrogateescape")
+            lines[hdrs.COOKIE] = cookies.decode("latin-1")
+        try:
+            response = await send_as_browser(
+                sent._replace(url=wire, headers=tuple(lines.items())),
+                body if sent.has_body else None,
+                host=self._host,
+                connector=session.connector,
+                timeout=session.timeout,
+            )
+        except (ClientError, OSError, asyncio.TimeoutError) as error:
+            answer = _Answer(failure=error)
+        else:
+            answer = _Answer(response)
+            # Which the client closes at its end, as its own. There is no public name.
+            self._client._responses.append(response)  # noqa: SLF001
+            if sent.credentials:
+                session.cookie_jar.update_cookies(response.cookies, _secure(sent.url))
+        status, received = answer.received or (0, ())
         exchange = Exchange(
-            sent.method, sent.url, _proxy(lines.items()), sent.is_preflight, status, received
+            sent.method,
+            sent.url,
+            _proxy(lines.items()),
+            sent.is_preflight,
+            status,
+            _proxy(received),
         )
-        return _Answer(exchange, content, failure)
+        self.requests.append(exchange)
+        return exchange, answer
 
-    async def _explain(self, sent: Sent, credentials: bool) -> tuple[str, str] | None:
+    async def _explain(self, sent: Sent, request: FetchRequest) -> tuple[str, str] | None:
         """Why the application refused a request; None where the plugin did not.
 
         Callables among the options are asked once more: a test can bear that.
@@ -503,20 +513,23 @@ class Page:
         app = self._client.app
         if app is None:
             return None
-        method = sent.method
-        headers = {name: get(sent.headers, name) or "" for name, _ in sent.headers}
+        method, headers = sent.method, sent.headers
         if sent.is_preflight:
-            method = headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD]
-            names = headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "").split(",")
-            headers = dict.fromkeys(filter(None, names), "")
+            method = get(headers, hdrs.ACCESS_CONTROL_REQUEST_METHOD) or ""
+            # Of the script's own headers: a redirect may have taken some away.
+            names = (get(headers, hdrs.ACCESS_CONTROL_REQUEST_HEADERS) or "").split(",")
+            headers = tuple(line for line in request.headers if line[0].lower() in names)
         match = await resolve_as(app, request_for(app, method, sent.url, {}), method)
         on_the_way = set() if match is None else {inner.get(CORS) for inner in match.apps}
         cors = next((cors for cors in handles(app) if cors in on_the_way), None)
         if cors is None:
             return None
-        origin = get(sent.headers, hdrs.ORIGIN) or ""
         explanation = await cors.explain(
-            method, sent.url, origin=origin, headers=headers, credentials=credentials
+            method,
+            sent.url,
+            origin=get(sent.headers, hdrs.ORIGIN) or "",
+            headers=CIMultiDict(headers),
+            credentials=request.credentials == "include",
         )
         return None if explanation.reason is None else (explanation.reason, explanation.message)
 
@@ -538,9 +551,9 @@ async def _encode(
 
     https://fetch.spec.whatwg.org/#concept-bodyinit-extract
     """
-    if json is not None and data is not None:
+    if json is not _NOT_GIVEN and data is not None:
         raise ValueError("a request has one body: give json or data")
-    if json is not None:
+    if json is not _NOT_GIVEN:
         return dumps(json).encode(), "application/json"
     if data is None:
         return None, None

@@ -16,7 +16,7 @@ class Arrived(NamedTuple):
 
     method: str
     url: str
-    headers: dict[str, str]  # lower-case names
+    headers: dict[str, str]  # lower-case names; lines of one name are joined
     body: bytes
 
 
@@ -91,7 +91,8 @@ async def _read(reader: asyncio.StreamReader) -> Arrived | None:
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip(" \t")
+        before = [headers[name.lower()]] if name.lower() in headers else []
+        headers[name.lower()] = ", ".join([*before, value.strip(" \t")])
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Arrived(method, f"http://{headers['host']}{target}", headers, body)
 

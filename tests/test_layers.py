@@ -49,10 +49,11 @@ ORDER = (
 )
 # What the upper half needs beside the standard library; everything below may import aiohttp too.
 THIRD_PARTY = {"_policy": {"multidict"}, "options": {"publicsuffixlist"}}
-# Underscore attributes of anything but `self`. Of aiohttp's there are two, the first.
+# Underscore attributes of anything but `self`. Of aiohttp's there are three, the first.
 REACHED = {
     ("_routing", "root._handle"),
     ("_routing", "router._resource_index"),
+    ("testing", "self._client._responses"),
     ("_attachments", "cors._options_of"),
     ("_attachments", "cors._routers"),
     ("_attachments", "cors._survey_nested"),

@@ -5,25 +5,53 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientTimeout, TCPConnector
 
-from aiohttp_cors_plugin._sending import request_class
-from tests.raw_server import Arrived, Reply, raw_server
+from aiohttp_cors_plugin._browser import Received, Sent
+from aiohttp_cors_plugin._sending import received_by, send_as_browser
+from tests.raw_server import Arrived, Headers, Reply, raw_server
+
+LONG = b"x" * 300_000
 
 
-@pytest.mark.parametrize("method", ["patch", "PATCH", "CHICKEN", "GET"])
-async def test_a_method_goes_out_as_it_is(method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "body"),
+    [
+        pytest.param("GET", "/", (), None, id="a plain one"),
+        pytest.param("patch", "/x", (), b"", id="patch is not PATCH"),
+        pytest.param("CHICKEN", "/x", (), b"", id="any method"),
+        pytest.param("GET", "/x?", (), None, id="an empty query"),
+        pytest.param("GET", "//x/%41?y=%7e&z=a+b", (), None, id="nothing is decoded"),
+        pytest.param("GET", "/", (("x-a", "\xe9\x01\xff"),), None, id="headers are bytes"),
+        pytest.param("GET", "/", (("accept", "a"), ("User-Agent", "b")), None, id="once each"),
+        pytest.param("POST", "/", (("Content-Type", "a/b"),), b"short", id="a body"),
+        pytest.param("PUT", "/", (), LONG, id="a long one, without a type"),
+    ],
+)
+async def test_a_request_goes_out_as_it_is(
+    method: str, target: str, headers: Headers, body: bytes | None
+) -> None:
     arrived: list[Arrived] = []
 
     def answer(one: Arrived) -> Reply:
         arrived.append(one)
-        return Reply(200)
+        return Reply(299, (("X-Name", "\xc3\xbc"),), b"body")
 
-    options: dict[str, Any] = {"request_class": request_class(method)}
-    async with (
-        raw_server(answer) as server,
-        ClientSession(**options) as session,
-        session.request(method, f"http://127.0.0.1:{server.ports[0]}/") as response,
-    ):
-        assert response.status == 200
-    assert [one.method for one in arrived] == [method]
+    async with raw_server(answer) as server, TCPConnector() as connector:
+        origin = f"http://127.0.0.1:{server.ports[0]}"
+        sent = Sent(method, origin + target, headers, body is not None, False, is_preflight=False)
+        options: Any = {"connector": connector, "timeout": ClientTimeout(total=10)}
+        for host in (None, "api.example.com:81"):
+            async with await send_as_browser(sent, body, host=host, **options) as response:
+                assert received_by(response) == Received(
+                    299, (("X-Name", "\xc3\xbc"), ("Content-Length", "4"))
+                )
+                assert await response.read() == b"body"
+    added = {"accept": "*/*", "user-agent": arrived[0].headers["user-agent"]}
+    added["accept-encoding"] = arrived[0].headers["accept-encoding"]
+    if method not in ("GET", "HEAD"):
+        added["content-length"] = str(len(body or b""))
+    expected = added | {name.lower(): value for name, value in headers}
+    for one, host in zip(arrived, (origin[7:], "api.example.com:81"), strict=True):
+        expected["host"] = host
+        assert one == Arrived(method, f"http://{host}{target}", expected, body or b"")

@@ -22,11 +22,10 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientResponseError,
-    ClientSession,
     ClientSSLError,
     ClientTimeout,
-    DummyCookieJar,
     ServerDisconnectedError,
+    TCPConnector,
     hdrs,
 )
 from yarl import URL
@@ -49,7 +48,7 @@ from aiohttp_cors_plugin._fetch import (
     SAFELISTED_REQUEST_HEADERS,
 )
 from aiohttp_cors_plugin._origins import is_loopback
-from aiohttp_cors_plugin._sending import request_class
+from aiohttp_cors_plugin._sending import received_by, send_as_browser
 from aiohttp_cors_plugin.cli import _arguments
 from aiohttp_cors_plugin.cli._diagnosis import (
     CACHES,
@@ -151,38 +150,21 @@ async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
 
 
 async def _exchange(sent: Sent, seconds: float) -> Exchange:
-    url, excerpt = URL(sent.url, encoded=True), b""
-    # A session for this request alone. No cookies, and nothing from the environment: .netrc would
-    # authenticate preflights.
-    session = ClientSession(
-        cookie_jar=DummyCookieJar(),
-        request_class=request_class(sent.method),
-        timeout=ClientTimeout(total=seconds),
-    )
+    body, timeout = b"", ClientTimeout(total=seconds)
     try:
         async with (
-            session,
-            session.request(
-                sent.method,
-                url,
-                headers=sent.headers,
-                allow_redirects=False,
-                skip_auto_headers=[hdrs.CONTENT_TYPE],
-            ) as response,
+            TCPConnector() as connector,
+            await send_as_browser(sent, connector=connector, timeout=timeout) as response,
         ):
-            headers = tuple(
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in response.raw_headers
-            )
             if sent.is_preflight:
                 with contextlib.suppress(ClientError, OSError, asyncio.TimeoutError):
-                    while len(excerpt) < _EXCERPT and (chunk := await response.content.readany()):
-                        excerpt += chunk
-            received = Received(response.status, headers)
-            return Exchange(sent, received, excerpt[:_EXCERPT].decode("utf-8", "replace"))
+                    while len(body) < _EXCERPT and (chunk := await response.content.readany()):
+                        body += chunk
+            excerpt = body[:_EXCERPT].decode("utf-8", "replace")
+            return Exchange(sent, received_by(response), excerpt)
     # A ValueError: a name that cannot be looked up, such as one with a label of 70 letters.
     except (ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
-        return Exchange(sent, None, failure=_failure(error, url.raw_authority, seconds))
+        return Exchange(sent, None, failure=_failure(error, sent.url.split("/")[2], seconds))
 
 
 def _failure(error: Exception, host: str, seconds: float) -> Finding:
