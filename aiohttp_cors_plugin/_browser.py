@@ -122,7 +122,7 @@ REASONS: Final = {
         " same as the request origin {origin}."
     ),
     # The network, and redirects.
-    "no-answer": "Failed to load resource: net::ERR_FAILED",
+    "no-answer": "Failed to load resource",  # net::ERR_CONNECTION_REFUSED, or what it was
     "redirect-mode-error": "Failed to load resource: net::ERR_FAILED",
     "redirect-location-multiple": (
         "Failed to load resource: net::ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION"

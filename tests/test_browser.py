@@ -422,8 +422,8 @@ WORDS = {
     ' redirect mode is not "follow".',
     "the mode same-origin to another one": f"Fetch API cannot load {URL}. Request mode is"
     f' "same-origin" but the URL\'s origin is not same as the request origin {APP}.',
-    "nobody there": f"{NET}ERR_FAILED",
-    "nobody there for a preflight": f"{NET}ERR_FAILED",
+    "nobody there": "Failed to load resource",
+    "nobody there for a preflight": "Failed to load resource",
     "an unwanted redirect": f"{NET}ERR_FAILED",
     "two locations": f"{NET}ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION",
     "an open bracket": f"{NET}ERR_INVALID_REDIRECT",

@@ -7,7 +7,6 @@ import http
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import urljoin
 
 from aiohttp import hdrs
 
@@ -22,12 +21,12 @@ from aiohttp_cors_plugin._browser import (
     Verdict,
     get,
     list_values,
-    parse_url,
 )
 from aiohttp_cors_plugin._fetch import (
     ACCESS_CONTROL_ALLOW_CREDENTIALS,
     ACCESS_CONTROL_ALLOW_HEADERS,
     ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
@@ -37,12 +36,12 @@ from aiohttp_cors_plugin._fetch import (
 )
 from aiohttp_cors_plugin._origins import Origin, parse_origin
 from aiohttp_cors_plugin._reasons import REASONS
+from aiohttp_cors_plugin._urls import parse_url
 from aiohttp_cors_plugin.cli._terminal import printable
 
 _NOBODYS: Final = "cors-check.invalid"  # RFC 2606: nobody can own it
 _FOREIGN: Final = f"https://{_NOBODYS}"
 _OURS: Final = "CORS preflight refused"  # how the plugin's own refusals begin
-# Values that a header has where none is given.
 
 PROBLEMS: Final = {
     # No answer.
@@ -216,6 +215,17 @@ PROBLEMS: Final = {
         "'Access-Control-Allow-Credentials: {subject}' means nothing to browsers",
         "write 'true', in lower case and once; or leave the header out",
     ),
+    # What the page may read.
+    "expose-headers-malformed": (
+        "Access-Control-Expose-Headers is no list of names, so that browsers hide them all:"
+        " {subject}",
+        "write names with commas between them, without quotes or brackets",
+    ),
+    "expose-headers-wildcard-with-credentials": (
+        "'Access-Control-Expose-Headers: *' does not go with credentials: it is then no more than"
+        " the name of a header",
+        "list the headers that the page reads",
+    ),
     # Redirects of the request itself.
     "redirect-location-multiple": ("the redirect has several Location lines", "send one"),
     "redirect-location-invalid": ("the redirect leads to no URL: {subject}", "send a valid one"),
@@ -253,6 +263,8 @@ PROBLEMS: Final = {
     ),
 }
 """Each thing that can be wrong, by its slug: the reason and the likely fix."""
+NOT_OF_CHROMIUM: Final = frozenset({"authorization-under-wildcard"})
+"""What Chromium lets pass though the Fetch standard does not."""
 
 
 class Finding(NamedTuple):
@@ -306,8 +318,9 @@ def refusal(asked: FetchRequest, verdict: Verdict, excerpt: str) -> tuple[Findin
 
 def _told_by_plugin(excerpt: str) -> tuple[Finding, str]:
     """The plugin's own reason, which its debug mode puts into the answer."""
-    told = re.fullmatch(rf"{_OURS}: (.*) \[([a-z-]+)\]", excerpt.strip(), re.DOTALL)
-    if told is None or told[2] not in REASONS:
+    # Whatever a proxy may add behind it.
+    told = re.match(rf"{_OURS}: (.*) \[({'|'.join(REASONS)})\]", excerpt, re.DOTALL)
+    if told is None:
         return finding("refused-by-plugin"), ""
     slug, remedy = told[2], REASONS[told[2]].fix
     reason, mark, rest = told[1].rpartition(f"; {remedy.partition('{')[0]}")
@@ -349,13 +362,11 @@ _STATUSES: Final = {
 
 def _redirect(url: str, location: str) -> tuple[str, str]:
     """Where a redirect of a preflight leads, in words, and what to do about it."""
-    with contextlib.suppress(ValueError):
-        location = urljoin(url, location)
-    source, target = parse_url(url), parse_url(location)
-    subject = f"to {location}"
+    source = parse_url(url)
+    target = parse_url(location, source)
     if source is None or target is None:
-        return subject, "answer OPTIONS before anything redirects"
-    page = f"let the page ask for {location} itself"
+        return f"to {location}", "answer OPTIONS before anything redirects"
+    subject, page = f"to {target}", f"let the page ask for {target} itself"
     before, after = (url.href[len(url.origin) :].partition("?")[0] for url in (source, target))
     hosts = [origin and origin.host for origin in map(parse_origin, (source.origin, target.origin))]
     if before.rstrip("/") == after.rstrip("/") and hosts[0] == hosts[1]:
@@ -431,7 +442,7 @@ def _cache_line(headers: Headers) -> str:
     return ""
 
 
-def remarks(steps: Sequence[Step]) -> Iterator[Finding]:
+def remarks(asked: FetchRequest, steps: Sequence[Step]) -> Iterator[Finding]:
     """What is wrong with answers that no browser refused for it."""
     for sent, received in steps:
         headers = () if received is None else received.headers
@@ -440,6 +451,11 @@ def remarks(steps: Sequence[Step]) -> Iterator[Finding]:
             yield finding("allow-origin-wildcard-with-credentials")
         if credentials is not None and credentials not in ("true", "false"):
             yield finding("allow-credentials-invalid", subject=credentials)
+        exposed = None if sent.is_preflight else get(headers, ACCESS_CONTROL_EXPOSE_HEADERS)
+        if exposed is not None and list_values(headers, ACCESS_CONTROL_EXPOSE_HEADERS) is None:
+            yield finding("expose-headers-malformed", subject=exposed)
+        if exposed == "*" and (asked.credentials == "include" or credentials == "true"):
+            yield finding("expose-headers-wildcard-with-credentials")
         max_age = get(headers, ACCESS_CONTROL_MAX_AGE)
         if sent.is_preflight and max_age is not None and re.fullmatch("[0-9]+", max_age) is None:
             yield finding("max-age-invalid", subject=max_age)

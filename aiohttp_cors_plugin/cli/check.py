@@ -28,7 +28,6 @@ from aiohttp import (
     TCPConnector,
     hdrs,
 )
-from yarl import URL
 
 from aiohttp_cors_plugin._browser import (
     FetchRequest,
@@ -38,7 +37,6 @@ from aiohttp_cors_plugin._browser import (
     Verdict,
     fetch,
     get,
-    parse_url,
 )
 from aiohttp_cors_plugin._fetch import (
     ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -49,9 +47,11 @@ from aiohttp_cors_plugin._fetch import (
 )
 from aiohttp_cors_plugin._origins import is_loopback
 from aiohttp_cors_plugin._sending import received_by, send_as_browser
+from aiohttp_cors_plugin._urls import parse_url
 from aiohttp_cors_plugin.cli import _arguments
 from aiohttp_cors_plugin.cli._diagnosis import (
     CACHES,
+    NOT_OF_CHROMIUM,
     Finding,
     finding,
     probes,
@@ -74,7 +74,7 @@ _EPILOG: Final = (
 )
 
 _HARMLESS: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
-_EXCERPT: Final = 2000
+_LONGEST: Final = 65536  # of a preflight's answer: the reason of our own may name many origins
 
 
 class Exchange(NamedTuple):
@@ -84,6 +84,7 @@ class Exchange(NamedTuple):
     received: Received | None
     excerpt: str = ""
     failure: Finding | None = None
+    net_error: str = ""  # Chromium's name for the failure, where that is certain
     is_probe: bool = False
 
 
@@ -97,6 +98,7 @@ class Report:
     held: Sent | None = None
     findings: list[Finding] = field(default_factory=list)
     server_reason: str = ""
+    message: str = ""  # what Chromium's console says, where that is certain
 
     @property
     def is_fine(self) -> bool:
@@ -125,18 +127,22 @@ async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
         report.verdict = Verdict(True, done)
     last = report.exchanges[-1]
     if last.failure is not None:
+        if last.net_error:
+            report.message = f"{report.verdict.message}: {last.net_error}"
         report.findings.append(last.failure)
         return report
+    code = ""
     if not report.verdict.resolved:
         found_first, report.server_reason = refusal(asked, report.verdict, last.excerpt)
         report.findings.append(found_first)
-    code = report.findings[0].code if report.findings else ""
-    report.findings += remarks(report.verdict.steps)
+        code = found_first.code
+        report.message = "" if code in NOT_OF_CHROMIUM else report.verdict.message
+    report.findings += remarks(asked, report.verdict.steps)
     asking, received = probes(asked, report.verdict.steps, code), None
     try:
         while True:
             exchange = await _exchange(asking.send(received), seconds)
-            report.exchanges.append(Exchange(*exchange[:4], is_probe=True))
+            report.exchanges.append(exchange._replace(is_probe=True))
             received = exchange.received
     except StopIteration as end:
         found: list[Finding] = end.value
@@ -158,45 +164,56 @@ async def _exchange(sent: Sent, seconds: float) -> Exchange:
         ):
             if sent.is_preflight:
                 with contextlib.suppress(ClientError, OSError, asyncio.TimeoutError):
-                    while len(body) < _EXCERPT and (chunk := await response.content.readany()):
+                    while len(body) < _LONGEST and (chunk := await response.content.readany()):
                         body += chunk
-            excerpt = body[:_EXCERPT].decode("utf-8", "replace")
-            return Exchange(sent, received_by(response), excerpt)
+            return Exchange(sent, received_by(response), body.decode("utf-8", "replace"))
     # A ValueError: a name that cannot be looked up, such as one with a label of 70 letters.
     except (ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
-        return Exchange(sent, None, failure=_failure(error, sent.url.split("/")[2], seconds))
+        failure, net_error = _failure(error, sent.url.split("/")[2], seconds)
+        return Exchange(sent, None, failure=failure, net_error=net_error)
 
 
-def _failure(error: Exception, host: str, seconds: float) -> Finding:
-    """What went wrong with the network, in a sentence."""
-    code, words = "connection-failed", str(error) or type(error).__name__
+def _failure(error: Exception, host: str, seconds: float) -> tuple[Finding, str]:
+    """What went wrong with the network, in a sentence; and Chromium's name for it."""
+    code, words, net_error = "connection-failed", str(error) or type(error).__name__, ""
     if isinstance(error, asyncio.TimeoutError):
         code, words = "timed-out", f"{seconds:g}"
     elif isinstance(error, ClientSSLError):
         cause: Any = error.__cause__
         code = "tls-failed"
         words = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or words
+        net_error = _TLS_ERRORS.get(words, "")
     elif isinstance(error, ClientConnectorError):
         cause = error.os_error
         words = cause.strerror or str(cause)
         if isinstance(cause, socket.gaierror):
-            code = "host-not-found"
+            code, net_error = "host-not-found", "net::ERR_NAME_NOT_RESOLVED"
         elif cause.errno == errno.ECONNREFUSED:
-            code = "connection-refused"
+            code, net_error = "connection-refused", "net::ERR_CONNECTION_REFUSED"
     elif isinstance(error, ServerDisconnectedError):
-        words = "the server closed it without an answer"
+        words, net_error = "the server closed it without an answer", "net::ERR_EMPTY_RESPONSE"
     elif isinstance(error, ClientResponseError):
         code, words = "not-http", error.message
     elif isinstance(error, UnicodeError):
-        code = "host-not-found"
-    return finding(code, host=host, subject=" ".join(words.split()))
+        code, net_error = "host-not-found", "net::ERR_NAME_NOT_RESOLVED"
+    elif isinstance(error, OSError) and error.errno == errno.ECONNRESET:
+        net_error = "net::ERR_CONNECTION_RESET"
+    return finding(code, host=host, subject=" ".join(words.split())), net_error
+
+
+# Others depend on what Chromium trusts, or on its version.
+_TLS_ERRORS: Final = {
+    "self-signed certificate": "net::ERR_CERT_AUTHORITY_INVALID",
+    "self signed certificate": "net::ERR_CERT_AUTHORITY_INVALID",  # OpenSSL before 3
+    "WRONG_VERSION_NUMBER": "net::ERR_SSL_PROTOCOL_ERROR",
+}
 
 
 # --- The command --------------------------------------------------------------------------------
 
 
 def _url(text: str) -> str:
-    """A URL as browsers write it."""
+    """A URL of the schemes that CORS is about."""
     if "://" not in text:
         host = re.split(r"[:/?#]", text, maxsplit=1)[0]
         scheme = "http" if is_loopback(host) else "https"
@@ -206,10 +223,9 @@ def _url(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no URL of HTTP, and CORS is about no other; write 'https://{rest}'"
         )
-    try:
-        return str(URL(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no URL: {error}") from error
+    if parse_url(text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL: look at its host and port")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -305,7 +321,7 @@ def _as_json(report: Report) -> dict[str, object]:
         "method": asked.method,
         "allowed": verdict.resolved,
         "reason": verdict.reason or None,
-        "message": verdict.message or None,
+        "message": report.message or None,
         "server_reason": report.server_reason or None,
         "request_sent": any(not (e.sent.is_preflight or e.is_probe) for e in report.exchanges),
         "problems": [
@@ -386,12 +402,12 @@ def _probes_in_words(report: Report) -> Iterator[str]:
     rows = []
     for sent, received, *_ in (one for one in report.exchanges if one.is_probe):
         kind = "preflight" if sent.is_preflight else sent.method
-        answer = "no answer"
+        origin, answer = get(sent.headers, ORIGIN), "no answer"
         if received is not None:
             allowed = get(received.headers, ACCESS_CONTROL_ALLOW_ORIGIN)
             says = "no allow header" if allowed is None else f"allows {printable(allowed)}"
-            answer = f"{received.status}, {says}"
-        rows.append((kind, get(sent.headers, ORIGIN) or "(none)", answer))
+            answer = f"{received.status}, {'allows it' if allowed == origin else says}"
+        rows.append((kind, origin or "(none)", answer))
     yield table(("Request", "Origin", "Answer"), rows)
     yield ""
 
@@ -404,9 +420,14 @@ def _verdict_in_words(report: Report) -> Iterator[str]:
             told = "the preflight passes."
         yield wrap(told, style("Allowed: ", "bold", "green"), "")
     else:
-        word = "Refused: " if verdict.steps[-1].received else "Failed: "
-        yield wrap("fetch() rejects; Chromium's console says", style(word, "bold", "red"), "")
-        yield wrap(verdict.message, "  ")
+        word = style("Refused: " if verdict.steps[-1].received else "Failed: ", "bold", "red")
+        if report.message:
+            yield wrap("fetch() rejects; Chromium's console says", word, "")
+            yield wrap(report.message, "  ")
+        elif verdict.steps[-1].received:
+            yield wrap("by the Fetch standard fetch() rejects; Chromium lets it pass.", word, "")
+        else:
+            yield wrap("fetch() rejects.", word, "")
     for code, reason, fix in report.findings:
         yield ""
         yield wrap(f"{reason} [{code}]", style("problem: ", "bold", "red"), "  ")
