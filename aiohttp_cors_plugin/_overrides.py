@@ -10,15 +10,24 @@ from aiohttp import hdrs, web
 
 from aiohttp_cors_plugin._routing import routes_of, unwrapped, view_methods, view_of
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
-from aiohttp_cors_plugin.options import CorsOptions, change_problems, changed
+from aiohttp_cors_plugin.options import Changes, CorsOptions, Unpack, change_problems, changed
 
 T = TypeVar("T")
 
 Rules = tuple[CorsOptions, ...]
-Given = CorsOptions | Sequence[CorsOptions] | None
-"""What `setup` and overrides take: one `CorsOptions`, rules in order, or None for no CORS."""
 
-INHERIT: Final[Any] = object()
+
+class Marker:
+    """Stands for an argument that is left out; `shown` is what documentation says of it."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+
+    def __repr__(self) -> str:
+        return self._shown
+
+
+INHERIT: Final[Any] = Marker("<inherited>")
 _ATTRIBUTE: Final = "__aiohttp_cors_plugin_overrides__"
 
 
@@ -144,12 +153,17 @@ def _frozen(value: object) -> object:
     return frozenset(value) if isinstance(value, set) else tuple(value)
 
 
-def override(options: Given = INHERIT, /, **changes: Any) -> Callable[[T], T]:
+def override(
+    options: CorsOptions | Sequence[CorsOptions] | None = INHERIT, /, **changes: Unpack[Changes]
+) -> Callable[[T], T]:
     """Give a handler, a `web.View` class or a method of one options of its own.
 
     Args:
         options: a `CorsOptions`, a sequence of them (rules), or None for no CORS at all.
         changes: instead, single fields of `CorsOptions` on top of what would be inherited.
+
+    Returns:
+        The decorator. It returns what it decorates.
 
     Raises:
         CorsConfigError: an unknown field or a bad value, at once. Whether single fields fit what

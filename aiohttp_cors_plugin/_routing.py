@@ -50,6 +50,12 @@ def is_preflight(request: web.BaseRequest) -> bool:
     Any other OPTIONS request is the application's own business.
     https://fetch.spec.whatwg.org/#cors-preflight-request
 
+    Args:
+        request: any request, in a middleware or a handler of your own.
+
+    Returns:
+        True where it has that method and both headers; whether it will pass is not judged.
+
     Example:
         >>> is_preflight(request)
         False

@@ -8,10 +8,11 @@ import heapq
 import inspect
 import os
 import re
+import typing
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from aiohttp_cors_plugin._fetch import (
     COMMON_METHODS,
@@ -33,15 +34,13 @@ from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 
 if TYPE_CHECKING:
     from aiohttp.web import Request
+    from typing_extensions import Unpack as Unpack  # noqa: PLC0414  # other modules take it
 else:
     Request = Any
+    Unpack = getattr(typing, "Unpack", tuple)  # nobody but type checkers asks, and 3.10 has none
 
 OriginPredicate = Callable[[Request, str], bool | Awaitable[bool]]
 """Decides about an origin: an async callable does too."""
-Origins = str | Iterable[str | re.Pattern[str]] | OriginPredicate
-"""What `allow_origins` takes."""
-Names = str | Iterable[str]
-"""`"*"`, or names of methods or headers."""
 
 _LONGEST_MAX_AGE: Final = 86400
 _NOBODYS: Final = "q7-4f1e8c9b2d7a"  # a label that nobody has registered anywhere
@@ -62,7 +61,8 @@ class CorsOptions:
 
     Attributes:
         allow_origins: `"*"` (any origin), or an iterable of origins, patterns of origins and
-            compiled regular expressions, or a callable `(request, origin) -> bool`, sync or async.
+            compiled regular expressions, or a callable `(request, origin) -> bool`, sync or async;
+            `request` is aiohttp's `web.Request`.
             https://fetch.spec.whatwg.org/#origin-header
         allow_credentials: whether scripts may send cookies and read the answer; not with `"*"`.
             https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
@@ -89,13 +89,15 @@ class CorsOptions:
 
     """
 
-    allow_origins: Origins = "*"
+    allow_origins: (
+        str | Iterable[str | re.Pattern[str]] | Callable[[Request, str], bool | Awaitable[bool]]
+    ) = "*"
     allow_credentials: bool = False
     allow_insecure_origins: bool = False
     allow_public_suffixes: bool = False
-    allow_methods: Names | None = None
-    allow_headers: Names = ()
-    expose_headers: Names = ()
+    allow_methods: str | Iterable[str] | None = None
+    allow_headers: str | Iterable[str] = ()
+    expose_headers: str | Iterable[str] = ()
     max_age: int | timedelta | None = 600
     preflight_status: int = 204
     vary: Iterable[str] = ()
@@ -115,6 +117,12 @@ class CorsOptions:
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> CorsOptions:
         """Read options from a plain mapping, as TOML, JSON and YAML give.
+
+        Args:
+            mapping: values by the names of the fields; `allow_origins` has to be there.
+
+        Returns:
+            The options.
 
         Raises:
             CorsConfigError: no mapping (an empty section of YAML is None), an unknown key, an unset
@@ -148,6 +156,9 @@ class CorsOptions:
         Args:
             prefix: what the names of the variables begin with.
             environ: the variables; `os.environ` if left out.
+
+        Returns:
+            The options.
 
         Raises:
             CorsConfigError: an unknown variable with the prefix, an unset or empty list of
@@ -194,6 +205,23 @@ class CorsOptions:
         except CorsConfigError as error:
             problems = [*problems, *error.problems]
         raise CorsConfigError(problems)
+
+
+class Changes(TypedDict, total=False):
+    """Fields of `CorsOptions`, as overrides take them: any of them, of the same types."""
+
+    allow_origins: str | Iterable[str | re.Pattern[str]] | OriginPredicate
+    allow_credentials: bool
+    allow_insecure_origins: bool
+    allow_public_suffixes: bool
+    allow_methods: str | Iterable[str] | None
+    allow_headers: str | Iterable[str]
+    expose_headers: str | Iterable[str]
+    max_age: int | timedelta | None
+    preflight_status: int
+    vary: Iterable[str]
+    expose_timing: bool
+    guard_websockets: bool
 
 
 _KINDS: Final = {

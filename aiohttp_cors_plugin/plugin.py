@@ -25,7 +25,7 @@ from aiohttp_cors_plugin._fetch import (
 from aiohttp_cors_plugin._log import Refusal, Repeats, log_refusal, logger
 from aiohttp_cors_plugin._memory import Memory
 from aiohttp_cors_plugin._origins import DEFAULT_PORTS, keeping_pieces, parse_origin
-from aiohttp_cors_plugin._overrides import INHERIT, Given, Layer, Overrides, Rules, layer, rules_of
+from aiohttp_cors_plugin._overrides import INHERIT, Layer, Marker, Overrides, Rules, layer, rules_of
 from aiohttp_cors_plugin._policy import (
     Decision,
     Policy,
@@ -54,7 +54,7 @@ from aiohttp_cors_plugin._routing import (
 )
 from aiohttp_cors_plugin._tables import Entry, Table
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
-from aiohttp_cors_plugin.options import CorsOptions
+from aiohttp_cors_plugin.options import Changes, CorsOptions, Unpack
 
 Stamper = Callable[[Any, Any], Awaitable[None] | None]
 
@@ -62,10 +62,15 @@ _PIECES_AT_ONCE: Final = 16
 # Decisions on one path and method, and characters of what they are remembered by.
 _MOST_KEPT: Final = 16
 _LONGEST_KEPT: Final = 256
-_NOT_GIVEN: Final[Any] = CorsOptions()
+_NOT_GIVEN: Final[Any] = Marker("CorsOptions()")
 
 
-def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | None = None) -> Cors:
+def setup(
+    app: web.Application,
+    defaults: CorsOptions | Sequence[CorsOptions] | None = _NOT_GIVEN,
+    *,
+    debug: bool | None = None,
+) -> Cors:
     """Make an application answer cross-origin requests.
 
     Args:
@@ -80,7 +85,8 @@ def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | N
         The handle, also at `app[CORS]`.
 
     Raises:
-        CorsConfigError: `defaults` is neither of these.
+        TypeError: `app` is no `web.Application`.
+        CorsConfigError: `defaults` is none of these, or an empty sequence.
         RuntimeError: a second call for one application, or one that comes too late.
 
     Example:
@@ -100,7 +106,10 @@ def setup(app: web.Application, defaults: Given = _NOT_GIVEN, *, debug: bool | N
             "setup() comes too late: call it before add_subapp() or add_domain() mounts this "
             "application and before it starts"
         )
-    cors = Cors(app, rules_of(defaults, "defaults"), debug=debug, announce=defaults is _NOT_GIVEN)
+    announce = defaults is _NOT_GIVEN
+    rules = rules_of(CorsOptions() if announce else defaults, "defaults")
+    cors = Cors()
+    cors._begin(app, rules, debug=debug, announce=announce)
     app.on_response_prepare.append(cors._hook())
     app.on_startup.append(cors._start)
     app[CORS] = cors
@@ -111,6 +120,12 @@ def is_same_origin(request: web.BaseRequest) -> bool:
     """Whether a request comes from the host and port that it goes to, or names no origin.
 
     The scheme is not compared: behind a proxy that ends TLS the application does not see it.
+
+    Args:
+        request: any request, a WebSocket handshake too.
+
+    Returns:
+        True where `Origin` names the host and port of `Host`, or is missing.
 
     Example:
         >>> if not is_same_origin(request):
@@ -166,7 +181,7 @@ class Cors:
 
     """
 
-    def __init__(
+    def _begin(
         self,
         app: web.Application,
         defaults: Rules | None,
@@ -193,7 +208,13 @@ class Cors:
         self._route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
         self._stampers[self._route] = _leave_alone
 
-    def override(self, target: object, options: Given = INHERIT, /, **changes: Any) -> None:
+    def override(
+        self,
+        target: object,
+        options: CorsOptions | Sequence[CorsOptions] | None = INHERIT,
+        /,
+        **changes: Unpack[Changes],
+    ) -> None:
         """Give a target options of its own, before or after startup.
 
         Args:
@@ -231,14 +252,17 @@ class Cors:
             self._stampers.pop(route, None)
         Memory.forget()
 
-    def reconfigure(self, defaults: Given) -> None:
+    def reconfigure(self, defaults: CorsOptions | Sequence[CorsOptions] | None) -> None:
         """Swap the defaults of a running application; overrides stay on top of the new ones.
 
         A request sees the old policy or the new one, whole. A `CorsOptions` with a million
         origins takes a while to make: make it in a thread, and swap it in here.
 
+        Args:
+            defaults: as `setup` takes them: a `CorsOptions`, a sequence of them (rules), or None.
+
         Raises:
-            CorsConfigError: `defaults` is no options, or an override does not fit it; the old
+            CorsConfigError: `defaults` is none of these, or an override does not fit it; the old
                 defaults stay in force.
 
         Example:
@@ -276,6 +300,13 @@ class Cors:
 
         For middlewares and WebSocket handlers. False without an `Origin`, and where no policy
         applies. The method is not judged.
+
+        Args:
+            request: one that the router has resolved: in a middleware or a handler.
+
+        Returns:
+            True where pages of the origin may read the answer; a callable among the options that
+            raises counts as a refusal.
 
         Example:
             >>> if not await app[CORS].allows_origin(request):

@@ -65,11 +65,18 @@ _OF_ORIGINS: Final = ("origin-", "predicate-")
 _NOT_GIVEN: Final[Any] = object()
 
 
-class Exchange(NamedTuple):
-    """A request that a page sent, and what came back.
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """A request that a page sent, and what came back; made by `Page`.
 
-    `status` is 0 where nothing came back. `headers` are those that a browser decides on, `Cookie`
-    among them; what aiohttp's client adds (`Host`, `User-Agent`) is left out.
+    Attributes:
+        method: the request's method.
+        url: where it went, as browsers write it.
+        headers: those that a browser decides on, `Cookie` among them; what aiohttp's client adds
+            (`Host`, `User-Agent`) is left out.
+        is_preflight: whether it is a preflight.
+        status: the answer's status; 0 where nothing came back.
+        response_headers: all headers of the answer.
 
     Example:
         >>> response = await page.fetch("/account", method="PUT", json={})
@@ -105,7 +112,7 @@ def _shown(headers: CIMultiDictProxy[str]) -> str:
 
 
 class FetchError(Exception):
-    """What a script would see as no more than "Failed to fetch", with all that is known of it.
+    """What `Page` raises: to a script no more than "Failed to fetch", here all that is known of it.
 
     Where the answer to the actual request was refused, the server *has* handled that request: a
     browser only keeps the answer from the script.
@@ -142,7 +149,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Response:
-    """What a script can see of an answer, in the words of the web's `Response`.
+    """What a script can see of an answer, as the web's `Response`; made by `Page.fetch`.
 
     Attributes:
         type: `basic` (the page's own origin), `cors`, `opaque` (of `mode="no-cors"`) or
@@ -291,10 +298,13 @@ class Page:
                 `null`.
             data: a body: text (`text/plain`), bytes (of no type), a mapping or `FormData` (a
                 form).
-            credentials: whether cookies are sent and stored: never, for the page's own origin, or
-                always.
+            credentials: whether cookies are sent and stored: never (`omit`), for the page's own
+                origin (`same-origin`), or always (`include`).
             mode: `cors`, `no-cors` or `same-origin`.
             redirect: `follow`, `error` or `manual`.
+
+        Returns:
+            What the script would get.
 
         Raises:
             FetchError: the script would get no answer. The server may have handled the request.
@@ -336,7 +346,7 @@ class Page:
         if not verdict.status:  # the script sees nothing of it
             answer.leave()
         if verdict.resolved:
-            return Response(
+            response = Response(
                 type=verdict.type,
                 url=verdict.url,
                 redirected=verdict.redirected,
