@@ -346,7 +346,7 @@ class Page:
         if not verdict.status:  # the script sees nothing of it
             answer.leave()
         if verdict.resolved:
-            response = Response(
+            return Response(
                 type=verdict.type,
                 url=verdict.url,
                 redirected=verdict.redirected,
