@@ -462,15 +462,15 @@ class Cors:
         ):
             reason = "is no resource, route, handler or web.View class"
             fix = "give what add_get() or router[name] returns, or the handler"
-            raise _target_error("type", target, reason, fix)
+            raise _target_error("target-type", target, reason, fix)
         if isinstance(target, web.Application) or (
             isinstance(target, web.AbstractResource) and mounted_app(target) is not None
         ):
             fix = "override its routes, or call setup() for it before it is mounted"
-            raise _target_error("subapp", target, "is a sub-application", fix)
+            raise _target_error("target-subapp", target, "is a sub-application", fix)
         if not isinstance(target, Hashable):
             fix = "override its route, its resource or its handler instead"
-            raise _target_error("unhashable", target, "is not hashable", fix)
+            raise _target_error("target-unhashable", target, "is not hashable", fix)
         routes: list[web.AbstractRoute]
         if isinstance(target, web.AbstractRoute):
             routes = [*routes_of(target.resource)]
@@ -480,7 +480,7 @@ class Cors:
             routes = [*routes_of(target)]
             if any(route.resource is not target for route in routes):
                 fix = "override the routes one by one"
-                raise _target_error("shared", target, "has routes of another resource", fix)
+                raise _target_error("target-shared", target, "has routes of another resource", fix)
             if target in routers:
                 return overrides.of_resources.setdefault(target, []), routes
         else:
@@ -495,10 +495,10 @@ class Cors:
                 return overrides.of_handlers.setdefault(target, []), routes
             if any(_is_method(view, target) for view in filter(None, map(view_of, served))):
                 fix = "decorate it with @override(...), or override the whole view"
-                raise _target_error("view-method", target, "is a method of a web.View", fix)
+                raise _target_error("target-view-method", target, "is a method of a web.View", fix)
         reason = "is not served by this application, or by a sub-application with its own setup"
         fix = "add it to the router first, or ask the Cors of that application"
-        raise _target_error("foreign", target, reason, fix)
+        raise _target_error("target-foreign", target, reason, fix)
 
     def _check(self, table: Table, routes: Iterable[web.AbstractRoute]) -> None:
         """Raise all that is wrong with the overrides of these routes, at once."""
@@ -878,7 +878,7 @@ def _entry_among(targets: dict[str, web.UrlMappingMatchInfo]) -> Entry | None:
 
 
 def _target_error(code: str, target: object, reason: str, fix: str) -> CorsConfigError:
-    return CorsConfigError([Problem(f"target-{code}", "target", target, reason, fix)])
+    return CorsConfigError([Problem(code, "target", target, reason, fix)])
 
 
 def _is_method(view: type[web.View], target: object) -> bool:

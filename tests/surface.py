@@ -96,8 +96,9 @@ def slugs(source: str) -> Iterator[str]:
     for node in ast.walk(tree):
         places: list[Any] = []
         match node:
-            case ast.Call(func=ast.Name(id="Problem")):
-                places = node.args[:1]
+            case ast.Call(func=ast.Name(id="Problem" | "_target_error"), args=[code, *_]):
+                assert not isinstance(code, ast.JoinedStr), "codes are written whole"
+                places = [code]
             case ast.Tuple():
                 places = node.elts[:2]
             case ast.Dict():

@@ -227,6 +227,13 @@ class CorsOptions:"""
             id="a-code-in-a-table",
         ),
         pytest.param(
+            "plugin",
+            '"target-subapp"',
+            '"target-mounted"',
+            ["code target-subapp is gone"],
+            id="a-code-that-is-handed-on",
+        ),
+        pytest.param(
             "_reasons",
             '"origin-malformed"',
             '"origin-bad"',
