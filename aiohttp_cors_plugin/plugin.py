@@ -108,8 +108,7 @@ def setup(
         )
     announce = defaults is _NOT_GIVEN
     rules = rules_of(CorsOptions() if announce else defaults, "defaults")
-    cors = Cors()
-    cors._begin(app, rules, debug=debug, announce=announce)
+    cors = Cors(app, rules, debug=debug, announce=announce)
     app.on_response_prepare.append(cors._hook())
     app.on_startup.append(cors._start)
     app[CORS] = cors
@@ -181,14 +180,15 @@ class Cors:
 
     """
 
-    def _begin(
+    def __init__(
         self,
         app: web.Application,
-        defaults: Rules | None,
+        defaults: tuple[CorsOptions, ...] | None,
         *,
         debug: bool | None,
         announce: bool,
     ) -> None:
+        """Use `setup`, which makes it and hooks it into the application."""
         self._app = app
         self._debug = bool(debug)
         self._follows_asyncio = debug is None

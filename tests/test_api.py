@@ -347,9 +347,8 @@ def test_breaks_are_found(
         ),
         pytest.param(
             "plugin",
-            "    def _begin(",
-            "    def __init__(self, app: web.Application | None = None) -> None: ...\n\n"
-            "    def _begin(",
+            "        debug: bool | None,\n        announce: bool,\n    ) -> None:",
+            "        debug: bool | None,\n        announce: bool = False,\n    ) -> None:",
             id="how-we-make-the-handle",
         ),
         pytest.param(

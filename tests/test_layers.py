@@ -57,7 +57,6 @@ REACHED = {
     ("_attachments", "cors._options_of"),
     ("_attachments", "cors._routers"),
     ("_attachments", "cors._survey_nested"),
-    ("plugin", "cors._begin"),
     ("plugin", "cors._hook"),
     ("plugin", "cors._start"),
     ("plugin", "cors._make_table"),
