@@ -47,6 +47,7 @@ from aiohttp_cors_plugin._browser import (
 from aiohttp_cors_plugin._explain import request_for
 from aiohttp_cors_plugin._fetch import VARY
 from aiohttp_cors_plugin._origins import parse_origin
+from aiohttp_cors_plugin._overrides import Marker
 from aiohttp_cors_plugin._routing import resolve_as
 from aiohttp_cors_plugin._sending import received_by, send_as_browser
 from aiohttp_cors_plugin._urls import parse_url
@@ -62,7 +63,7 @@ Redirect = Literal["follow", "error", "manual"]
 _OF_CORS: Final = ("allow-", "preflight-", "method-not-in-", "header-not-in-")
 # Those that the guard of WebSockets has: it asks for nothing but the origin.
 _OF_ORIGINS: Final = ("origin-", "predicate-")
-_NOT_GIVEN: Final[Any] = object()
+_NOT_GIVEN: Final[Any] = Marker("<nothing>")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

