@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 import aiohttp_cors_plugin
-from aiohttp_cors_plugin import CORS, CorsOptions
+from aiohttp_cors_plugin import CORS, CorsOptions, cli
 from aiohttp_cors_plugin._reasons import REASONS
 from tests.app import APP, cors_headers, preflight
 
@@ -70,6 +70,22 @@ async def test_the_first_program_is_short_and_does_what_it_says(aiohttp_client: 
     client = await aiohttp_client(run(PROGRAMS[0])[0]["app"])
     response = await client.get("/catalogue", headers={"Origin": APP})
     assert cors_headers(response) == {"Access-Control-Allow-Origin": APP, "Vary": "Origin"}
+
+
+async def test_what_check_says_of_it_is_what_it_says(aiohttp_server: Any) -> None:
+    shown = re.search(
+        r"```console\n(\$ [^\n]* check (http://127\.0\.0\.1:8080)/.*?)```", TEXT, re.DOTALL
+    )
+    assert shown is not None
+    server = await aiohttp_server(run(PROGRAMS[0])[0]["app"])
+    command, _, expected = (
+        shown[1].replace(shown[2], str(server.make_url("")).rstrip("/")).partition("\n")
+    )
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        arguments = command.partition("aiohttp_cors_plugin ")[2].split()
+        assert await asyncio.to_thread(cli.main, arguments) == 0
+    assert printed.getvalue() == expected
 
 
 async def test_the_tenants_are_told_apart(aiohttp_client: Any) -> None:

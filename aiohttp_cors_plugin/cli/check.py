@@ -405,8 +405,11 @@ def _probes_in_words(report: Report) -> Iterator[str]:
         origin, answer = get(sent.headers, ORIGIN), "no answer"
         if received is not None:
             allowed = get(received.headers, ACCESS_CONTROL_ALLOW_ORIGIN)
-            says = "no allow header" if allowed is None else f"allows {printable(allowed)}"
-            answer = f"{received.status}, {'allows it' if allowed == origin else says}"
+            if allowed is None:
+                says = "no allow header"
+            else:
+                says = "allows it" if allowed == origin else f"allows {printable(allowed)}"
+            answer = f"{received.status}, {says}"
         rows.append((kind, origin or "(none)", answer))
     yield table(("Request", "Origin", "Answer"), rows)
     yield ""
