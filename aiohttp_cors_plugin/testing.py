@@ -159,7 +159,8 @@ class Response:
         url: where the answer came from in the end.
         redirected: whether that is elsewhere than where the request went.
         status: the status.
-        headers: those that the script can read; lines of one name are combined.
+        headers: those that the script can read; lines of one name are combined, and each byte is
+            a letter (Latin-1), as in browsers.
         requests: the exchanges that it took, preflights and redirects included.
 
     Example:
@@ -404,10 +405,12 @@ class Page:
                 )
             except (ClientError, asyncio.TimeoutError) as error:
                 failure = error
-        status, received = 0, _proxy(())
+        status, received = Received(0)
         for answer in answers:
-            status, received = answer.status, answer.headers
-        exchange = Exchange(sent.method, target, _proxy(lines.items()), False, status, received)
+            status, received = received_by(answer)
+        exchange = Exchange(
+            sent.method, target, _proxy(lines.items()), False, status, _proxy(received)
+        )
         self.requests.append(exchange)
         if socket is not None:
             return socket
@@ -504,7 +507,7 @@ class Page:
             self._client._responses.append(response)  # noqa: SLF001
             if sent.credentials:
                 session.cookie_jar.update_cookies(response.cookies, _secure(sent.url))
-        status, received = answer.received or (0, ())
+        status, received = answer.received or Received(0)
         exchange = Exchange(
             sent.method,
             sent.url,

@@ -792,6 +792,24 @@ async def test_a_socket_is_refused(
     assert (f"[{reason}]" in caught.value.explanation) is (reason == "origin-not-listed")
 
 
+async def test_a_socket_asks_for_the_url_as_it_is_written(aiohttp_client: Any) -> None:
+    seen: list[str] = []
+
+    async def note(request: web.Request) -> web.WebSocketResponse:
+        seen.append(request.raw_path)
+        socket = web.WebSocketResponse()
+        socket.headers["X-Name"] = "ü"
+        await socket.prepare(request)
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/a/socket", note)
+    page = await page_on(aiohttp_client, app)
+    await page.ws_connect("/a/b/../socket?a=%41 b'#part")
+    assert seen == ["/a/socket?a=%41%20b%27"]
+    assert page.requests[0].response_headers["X-Name"] == "Ã¼"
+
+
 async def test_the_redirects_of_others_are_followed_meanwhile(aiohttp_client: Any) -> None:
     client = await aiohttp_client(application())
     page = Page(client, APP)
