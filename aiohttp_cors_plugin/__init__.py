@@ -26,10 +26,10 @@ origins match the request's `Origin` decides); or None (no CORS at all).
 
 from aiohttp_cors_plugin._explain import Explanation
 from aiohttp_cors_plugin._overrides import override
-from aiohttp_cors_plugin._routing import is_preflight
+from aiohttp_cors_plugin._requests import is_preflight, is_same_origin
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 from aiohttp_cors_plugin.options import CorsOptions
-from aiohttp_cors_plugin.plugin import CORS, Cors, is_same_origin, setup
+from aiohttp_cors_plugin.plugin import CORS, Cors, setup
 
 __all__ = [
     "CORS",

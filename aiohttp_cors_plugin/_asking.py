@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp_cors_plugin._log import Repeats, logger
 from aiohttp_cors_plugin._policy import Policy, Verdict
 from aiohttp_cors_plugin._reasons import quoted
-from aiohttp_cors_plugin._routing import request_key
+from aiohttp_cors_plugin._requests import request_key
 
 if TYPE_CHECKING:
     from aiohttp_cors_plugin.options import OriginPredicate

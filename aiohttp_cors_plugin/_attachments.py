@@ -27,6 +27,7 @@ from aiohttp_cors_plugin._routing import (
     view_methods,
     view_of,
 )
+from aiohttp_cors_plugin._state import STATE, State, states_below
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 from aiohttp_cors_plugin.options import STRANGERS, CorsOptions
 from aiohttp_cors_plugin.plugin import CORS, Cors
@@ -75,44 +76,29 @@ class Risk:
 
 
 def handles(app: web.Application) -> list[Cors]:
-    """The handles of an application and of those below it, the outermost first.
-
-    They are told where they are: before startup they do not know.
-    """
-    found = [*_handles(app)]
-    for cors in found:
-        cors._routers.root.app = app
-        cors._survey_nested()
-    return found
-
-
-def _handles(app: web.Application) -> Iterator[Cors]:
-    if CORS in app:
-        yield app[CORS]
-    for resource in app.router.resources():
-        if (sub := mounted_app(resource)) is not None:
-            yield from _handles(sub)
+    """The handles of an application and of those below it, the outermost first."""
+    return [state.app[CORS] for state in states_below(app)]
 
 
 def attachments(app: web.Application) -> Iterator[Attachment]:
     """What each route of an application has, in the order of its router."""
-    handles(app)
+    states_below(app)
     yield from _of_app(app, None, "")
 
 
-def _of_app(app: web.Application, cors: Cors | None, host: str) -> Iterator[Attachment]:
-    cors = app.get(CORS, cors)
+def _of_app(app: web.Application, state: State | None, host: str) -> Iterator[Attachment]:
+    state = app.get(STATE, state)
     for resource in app.router.resources():
         sub = mounted_app(resource)
         if sub is not None:
-            yield from _of_app(sub, cors, _domain(resource) or host)
+            yield from _of_app(sub, state, _domain(resource) or host)
             continue
         rows: dict[_Options, list[str]] = {}
         for route in routes_of(resource):
-            for method, options in _of_route(route, cors):
+            for method, options in _of_route(route, state):
                 rows.setdefault(options, []).append(method)
         if not rows and type(resource) not in LEAVES:
-            rows[_of_unknown(resource, cors)] = []
+            rows[_of_unknown(resource, state)] = []
         for (policy, source, remarks, problems), methods in rows.items():
             rules = None if policy is None else policy.options
             path = host + resource.canonical
@@ -133,10 +119,10 @@ class _Options(NamedTuple):
     problems: tuple[Misfit, ...] = ()
 
 
-def _of_unknown(resource: web.AbstractResource, cors: Cors | None) -> _Options:
+def _of_unknown(resource: web.AbstractResource, state: State | None) -> _Options:
     """Of a resource that does not tell its routes: what they inherit."""
     route = web.ResourceRoute(hdrs.METH_ANY, _unknown, resource)
-    ((_, (policy, source, _, problems)),) = _of_route(route, cors)
+    ((_, (policy, source, _, problems)),) = _of_route(route, state)
     remark = "a resource class of its own: what it serves is asked when a preflight comes"
     return _Options(policy, source, (remark,), problems)
 
@@ -144,27 +130,28 @@ def _of_unknown(resource: web.AbstractResource, cors: Cors | None) -> _Options:
 async def _unknown(_request: web.Request) -> Any: ...
 
 
-def _of_route(route: web.AbstractRoute, cors: Cors | None) -> Iterator[tuple[str, _Options]]:
+def _of_route(route: web.AbstractRoute, state: State | None) -> Iterator[tuple[str, _Options]]:
     view = view_of(route)
     methods = [route.method]
     if view is not None and route.method == hdrs.METH_ANY:
         methods = sorted(view_methods(view)) or methods
     for method in methods:
         remarks = tuple(_remarks(route, method))
-        if cors is None:
+        if state is None:
             yield method, _Options(None, "no setup", remarks)
             continue
         try:
-            policy, source = cors._options_of(route, method)
+            entry = state.table.compile(route).of(method)
         except CorsConfigError as error:
             source = "an override that does not fit"
             yield method, _Options(None, source, remarks, tuple(map(_misfit, error.problems)))
             continue
+        policy = entry.policy
         if policy is not None and method not in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
             limits = [rule.methods for rule in policy.rules]
             if all(limit is not None and method not in limit for limit in limits):
                 remarks = (*remarks, "allow_methods leaves this out")
-        yield method, _Options(policy, source, remarks)
+        yield method, _Options(policy, entry.source, remarks)
 
 
 def _misfit(problem: Problem) -> Misfit:

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 from yarl import URL
 
-from aiohttp_cors_plugin._browser import is_forbidden_header
+from aiohttp_cors_plugin._asking import verdict_on
+from aiohttp_cors_plugin._browser import (
+    is_forbidden_header,
+    normalize_method,
+    unsafe_header_names,
+)
+from aiohttp_cors_plugin._fetch import SAFELISTED_METHODS, is_token
+from aiohttp_cors_plugin._policy import Decision
+from aiohttp_cors_plugin._preflights import (
+    AnnouncedMatch,
+    Preflights,
+    judge,
+    refusal_in_words,
+)
+from aiohttp_cors_plugin._reasons import in_words
+from aiohttp_cors_plugin._requests import Reached
+from aiohttp_cors_plugin._routing import resolve_as
+from aiohttp_cors_plugin._state import State, governing
+from aiohttp_cors_plugin._tables import Entry
 from aiohttp_cors_plugin._urls import parse_url
 
 
@@ -53,6 +72,80 @@ class Explanation:
     preflight_status: int | None
     preflight_headers: tuple[tuple[str, str], ...]
     headers: tuple[tuple[str, str], ...]
+
+
+async def explain(
+    state: State,
+    preflights: Preflights,
+    method: str,
+    path: str,
+    *,
+    origin: str,
+    headers: Mapping[str, str] | Iterable[str],
+    credentials: bool,
+) -> Explanation:
+    """As `Cors.explain`."""
+    if not is_token(method):
+        raise ValueError(f"method={method!r} is no method; write a name such as 'PUT'")
+    sent = read_headers(headers)
+    state.survey_nested()
+    method, root = normalize_method(method), state.routers.root.app or state.app
+    unsafe = unsafe_header_names(sent)
+    needs_preflight = method not in SAFELISTED_METHODS or bool(unsafe)
+    actual = request_for(root, method, path, {hdrs.ORIGIN: origin, **dict(sent)})
+    match = await resolve_as(root, actual, method)
+    owner = None if match is None else governing(match.apps)
+    entry = Entry(None, "none")
+    if match is not None and owner is not None:
+        entry = owner.entry_of(match, method)
+    decision, stamped = None, CIMultiDict[str]()
+    reason, message = None, ""
+    if needs_preflight:
+        asked: dict[str, str] = {hdrs.ORIGIN: origin, hdrs.ACCESS_CONTROL_REQUEST_METHOD: method}
+        if unsafe:
+            asked[hdrs.ACCESS_CONTROL_REQUEST_HEADERS] = ",".join(unsafe)
+        preflight = request_for(root, hdrs.METH_OPTIONS, path, asked)
+        decision, entry, message = await _explain_preflight(preflights, root, preflight)
+        reason = "no-policy" if decision is None else decision.reason
+    if reason is None and match is not None and owner is not None and entry.policy is not None:
+        request = cast(web.Request, Reached(actual, match))
+        verdict = await verdict_on(origin, entry.policy, request, owner.failures)
+        reason = entry.policy.stamp(verdict, method, stamped)
+        subject = method if reason == "method-not-allowed" else origin
+        if verdict.rule is not None and credentials and not verdict.rule.credentials:
+            reason = reason or "credentials-not-allowed"
+        if reason is not None:
+            message = entry.policy.in_words(reason, subject, verdict.rule)
+    elif reason is None:
+        reason = "no-policy"
+    return Explanation(
+        allowed=reason is None,
+        reason=reason,
+        message=message or (in_words(reason, path) if reason else ""),
+        method=method,
+        path=path,
+        origin=origin,
+        route=match.route if match is not None and match.http_exception is None else None,
+        source=entry.source,
+        preflight=needs_preflight,
+        preflight_status=None if decision is None else decision.status,
+        preflight_headers=() if decision is None else tuple(decision.headers.items()),
+        headers=tuple(stamped.items()),
+    )
+
+
+async def _explain_preflight(
+    preflights: Preflights, root: web.Application, preflight: web.Request
+) -> tuple[Decision | None, Entry, str]:
+    """The decision, None where the plugin has none; its entry; the reason in words."""
+    decided = preflights.decide(root, preflight)
+    match = decided if isinstance(decided, AnnouncedMatch) else await decided
+    if match is None:
+        return None, Entry(None, "none"), ""
+    about = match.announcement
+    decision = await judge(preflight, about)
+    words = "" if decision.allowed else await refusal_in_words(preflight, about, decision)
+    return decision, Entry(about.policy, about.source), words
 
 
 def request_for(app: web.Application, method: str, path: str, headers: Mapping[str, str]) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections import ChainMap
 from collections.abc import (
     Awaitable,
     Callable,
@@ -26,6 +25,7 @@ from yarl import URL
 
 from aiohttp_cors_plugin._fetch import COMMON_METHODS, FORBIDDEN_METHODS, PARSEABLE_METHODS
 from aiohttp_cors_plugin._log import Repeats, logger
+from aiohttp_cors_plugin._requests import Announced, is_preflight, request_key
 
 _Resolved = tuple[web.UrlMappingMatchInfo | None, set[str]]
 _NO_METHOD: Final = "NO-SUCH-METHOD"
@@ -34,105 +34,9 @@ LEAVES: Final = frozenset({web.PlainResource, web.DynamicResource, web.StaticRes
 """aiohttp's own kinds of resources that have routes."""
 
 
-def request_key(name: str) -> Any:
-    """A key under which a request keeps what only we read; aiohttp >= 3.14 wants a `RequestKey`."""
-    return web.RequestKey(name, object) if hasattr(web, "RequestKey") else name
-
-
 # Set on a preflight that is the application's own business: a middleware may resolve it again,
 # with another path, and must not find us there either.
 _PASSED: Final = request_key("aiohttp_cors_plugin_passed")
-
-
-def is_preflight(request: web.BaseRequest) -> bool:
-    """Whether a request is a CORS preflight: OPTIONS, `Origin`, `Access-Control-Request-Method`.
-
-    Any other OPTIONS request is the application's own business.
-    https://fetch.spec.whatwg.org/#cors-preflight-request
-
-    Args:
-        request: any request, in a middleware or a handler of your own.
-
-    Returns:
-        True where it has that method and both headers; whether it will pass is not judged.
-
-    Example:
-        >>> is_preflight(request)
-        False
-
-    """
-    if request.method != hdrs.METH_OPTIONS:
-        return False
-    headers = request.headers
-    return hdrs.ORIGIN in headers and hdrs.ACCESS_CONTROL_REQUEST_METHOD in headers
-
-
-def announced_method(request: web.BaseRequest) -> str:
-    """The method that a preflight announces; empty where it names none or several."""
-    lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_METHOD, [])
-    return lines[0].strip(" \t") if len(lines) == 1 else ""
-
-
-class Announced:
-    """A request as its preflight announces it: the same in everything but the method.
-
-    `web.Request.clone` would do, at 2.5 times the cost of the rest of a preflight.
-    """
-
-    def __init__(self, request: web.Request, method: str) -> None:
-        self._request = request
-        self.method = method
-        self.rel_url: URL = request.rel_url
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._request, name)
-
-    # Special methods are looked up on the class: a request is a mutable mapping.
-    def __getitem__(self, key: Any) -> Any:
-        return self._request[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._request[key] = value
-
-    def __delitem__(self, key: Any) -> None:
-        del self._request[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._request
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._request)
-
-    def __len__(self) -> int:
-        return len(self._request)
-
-    def __bool__(self) -> bool:
-        return True
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
-        # Custom resources may check that they are given a request.
-        return type(self._request)
-
-    def clone(self, *, method: str | None = None, **changes: Any) -> Announced:
-        """As `web.Request.clone`: custom resources ask other routers with another path."""
-        return Announced(self._request.clone(**changes), self.method if method is None else method)
-
-
-class Reached(Announced):
-    """A request at the match that the router has found for it, or for what it announces."""
-
-    def __init__(self, request: web.Request, match: web.UrlMappingMatchInfo) -> None:
-        super().__init__(request, request.method)
-        self.match_info = match
-
-    @property
-    def app(self) -> web.Application:
-        return self.match_info.apps[-1]
-
-    @property
-    def config_dict(self) -> Mapping[Any, Any]:
-        return ChainMap(*reversed(self.match_info.apps))
 
 
 async def resolve_as(
@@ -175,6 +79,12 @@ async def targets_beside(
         if match is not None and match.http_exception is None and serves(match.route, other):
             found[other] = match
     return found
+
+
+def place_of(match: web.UrlMappingMatchInfo) -> str:
+    """The canonical path of the resource that was found; empty where nothing is served."""
+    resource = match.route.resource
+    return "" if resource is None else resource.canonical
 
 
 def own_methods(route: web.AbstractRoute) -> Iterator[str]:

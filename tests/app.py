@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from aiohttp_cors_plugin import override
+
 APP = "https://app.example.com"
 ADMIN = "https://admin.example.com"
 EVIL = "https://evil.example.net"
@@ -15,6 +17,11 @@ EVIL = "https://evil.example.net"
 
 async def ok(request: web.Request) -> web.Response:
     return web.json_response({"method": request.method, "path": request.path})
+
+
+@override(None)
+async def closed(_request: web.Request) -> web.Response:
+    return web.Response()
 
 
 async def boom(_request: web.Request) -> web.Response:
@@ -175,3 +182,7 @@ def preflight(method: str, origin: str = APP, headers: str | None = None) -> dic
     """The headers of a preflight."""
     sent = {"Origin": origin, "Access-Control-Request-Method": method}
     return sent if headers is None else sent | {"Access-Control-Request-Headers": headers}
+
+
+def codes(caught: Any) -> list[str]:
+    return [problem.code for problem in caught.value.problems]

@@ -46,9 +46,15 @@ LAYERS, README, CHROMIUM = (
     "test_chromium.py::test_",
 )
 ERRORS, BROWSER = "test_errors.py::test_", "test_browser.py::test_"
+PREFLIGHTS, REPORTS, REQUESTS, STAMPING = (
+    "test_preflights.py::test_",
+    "test_reports.py::test_",
+    "test_requests.py::test_",
+    "test_stamping.py::test_",
+)
 
-ACTUAL, PREFLIGHT = f"{PLUGIN}actual_response", f"{PLUGIN}preflight"
-NOT_SERVED = f"{PLUGIN}preflight_for_a_method_that_is_not_served"
+ACTUAL, PREFLIGHT = f"{STAMPING}actual_response", f"{PREFLIGHTS}preflight"
+NOT_SERVED = f"{PREFLIGHTS}preflight_for_a_method_that_is_not_served"
 BAD, UNUSUAL = (
     f"{PLUGIN}bad_traffic_is_refused_and_answered",
     f"{PLUGIN}unusual_lists_of_headers_pass",
@@ -278,7 +284,7 @@ CASES: Final = {
     "E1": Case("404 and 405 had no headers", (f"{ACTUAL}[404]", f"{ACTUAL}[405]")),
     "E2": Case(
         "raised exceptions and redirects had none, and the repair lost cookies",
-        (f"{ACTUAL}[redirect]", f"{PLUGIN}cookies_on_a_raised_redirect_survive"),
+        (f"{ACTUAL}[redirect]", f"{STAMPING}cookies_on_a_raised_redirect_survive"),
     ),
     "E3": Case("the 500 of an unhandled exception had none", (f"{ACTUAL}[unhandled exception]",)),
     "E4": Case(
@@ -297,7 +303,7 @@ CASES: Final = {
         "errors of handlers, of what reads the body, of other middlewares",
         (
             f"{ACTUAL}[401 by a middleware]",
-            f"{PLUGIN}too_large_a_body_is_a_readable_413",
+            f"{STAMPING}too_large_a_body_is_a_readable_413",
             f"{HERE}errors_are_readable_wherever_they_are_made",
         ),
     ),
@@ -315,7 +321,7 @@ CASES: Final = {
     ),
     "E10": Case(
         "an exception in the hook dropped the connection",
-        (f"{PLUGIN}the_hook_is_total", f"{ASKED}[an exception]", BAD),
+        (f"{STAMPING}the_hook_is_total", f"{ASKED}[an exception]", BAD),
     ),
     # Caches
     "C1": Case(
@@ -330,7 +336,7 @@ CASES: Final = {
         "the Vary of others was overwritten",
         (
             f"{POLICY}vary_is_merged",
-            f"{PLUGIN}headers_set_by_hand_are_replaced",
+            f"{STAMPING}headers_set_by_hand_are_replaced",
             f"{HERE}lines_that_were_there_twice",
         ),
     ),
@@ -653,7 +659,7 @@ CASES: Final = {
     "P3": Case(
         "the console named no failing check",
         (
-            f"{PLUGIN}debug_mode_explains_and_never_lets_through",
+            f"{PREFLIGHTS}debug_mode_explains_and_never_lets_through",
             f"{CHROMIUM}the_console_names_the_failing_check_in_debug_mode",
         ),
     ),
@@ -676,7 +682,7 @@ CASES: Final = {
     ),
     "B3": Case(
         "every OPTIONS was let past authentication by hand",
-        (f"{PLUGIN}is_preflight_and_allows_origin", f"{OWN_OPTIONS}[/members/me]"),
+        (f"{REQUESTS}is_preflight_and_allows_origin", f"{OWN_OPTIONS}[/members/me]"),
     ),
     "B4": Case(
         "the order of registration decided",
@@ -686,7 +692,7 @@ CASES: Final = {
     # Duplicates
     "D1": Case(
         "a header set by the handler or an upstream crashed the hook",
-        (f"{PLUGIN}headers_set_by_hand_are_replaced", f"{HERE}lines_that_were_there_twice"),
+        (f"{STAMPING}headers_set_by_hand_are_replaced", f"{HERE}lines_that_were_there_twice"),
     ),
     "D2": Case(
         "a proxy added the headers once more",
@@ -695,7 +701,7 @@ CASES: Final = {
     "D3": Case(
         "responses with headers of their own were left alone",
         (
-            f"{PLUGIN}headers_set_by_hand_are_replaced",
+            f"{STAMPING}headers_set_by_hand_are_replaced",
             f"{PLUGIN}without_defaults_everything_is_as_without_the_plugin",
         ),
         "the policy decides, so that no header passes by accident; under None they are left alone",
@@ -705,9 +711,9 @@ CASES: Final = {
     "Q1": Case(
         "CORS was thought to guard WebSockets, or broke their handshake",
         (
-            f"{DYNAMIC}guarded_websockets",
-            f"{PLUGIN}websocket_handshake_is_stamped",
-            f"{PLUGIN}is_same_origin",
+            f"{STAMPING}guarded_websockets",
+            f"{STAMPING}websocket_handshake_is_stamped",
+            f"{REQUESTS}is_same_origin",
         ),
     ),
     "Q2": Case(
@@ -726,7 +732,7 @@ CASES: Final = {
         "a response that was prepared could not be stamped",
         (
             f"{ACTUAL}[server-sent events]",
-            f"{PLUGIN}websocket_handshake_is_stamped",
+            f"{STAMPING}websocket_handshake_is_stamped",
             f"{ACTUAL}[static file]",
         ),
     ),
@@ -759,10 +765,10 @@ CASES: Final = {
     "L1": Case(
         "why was it refused?",
         (
-            f"{PLUGIN}debug_mode_explains_and_never_lets_through",
+            f"{PREFLIGHTS}debug_mode_explains_and_never_lets_through",
             f"{POLICY}preflight_refused",
-            "test_explain.py::test_a_refused_preflight_is_one_record_and_in_debug_mode_a_body",
-            "test_explain.py::test_a_hidden_response_is_one_record",
+            "test_reports.py::test_a_refused_preflight_is_one_record_and_in_debug_mode_a_body",
+            "test_reports.py::test_a_hidden_response_is_one_record",
             "test_explain.py::test_explain",
         ),
     ),
@@ -773,13 +779,13 @@ CASES: Final = {
             f"{ERRORS}a_problem_reads_as_a_sentence[a-line-break-cannot-forge-a-line]",
         ),
     ),
-    "L3": Case("too chatty", (f"{DYNAMIC}nothing_is_logged_for_good_traffic",)),
+    "L3": Case("too chatty", (f"{REPORTS}nothing_is_logged_for_good_traffic",)),
     "L4": Case(
         "a record per request is a way to flood the log",
         (
-            f"{DYNAMIC}nothing_is_logged_for_good_traffic",
+            f"{REPORTS}nothing_is_logged_for_good_traffic",
             "test_log.py::test_a_flood_of_different_kinds_ends_with_a_record_that_says_so",
-            "test_explain.py::test_a_refused_preflight_is_one_record_and_in_debug_mode_a_body",
+            "test_reports.py::test_a_refused_preflight_is_one_record_and_in_debug_mode_a_body",
         ),
     ),
     # Typing

@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from aiohttp_cors_plugin import setup
+from tests.answers import OPTIONS
+from tests.app import make_app
 
 FLAGS = [
     "--no-sandbox",
@@ -40,3 +46,17 @@ async def chromium() -> AsyncIterator[object]:
         browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "file.txt").write_text("0123456789")
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+async def client(aiohttp_client: Any, folder: Path) -> Any:
+    app = make_app(folder)
+    setup(app, OPTIONS)
+    return await aiohttp_client(app)

@@ -227,7 +227,7 @@ class CorsOptions:"""
             id="a-code-in-a-table",
         ),
         pytest.param(
-            "plugin",
+            "_targets",
             '"target-subapp"',
             '"target-mounted"',
             ["code target-subapp is gone"],

@@ -103,7 +103,7 @@ def test_handles_know_where_they_are() -> None:
     app.add_subapp("/outer", outer)
     app.router.add_get("/", ok)
     assert handles(app) == [outer_cors, inner_cors]
-    assert inner_cors._routers.root.app is app
+    assert inner_cors._state.routers.root.app is app
     assert handles(web.Application()) == []
 
 

@@ -265,17 +265,3 @@ async def test_a_route_that_is_added_later_is_in_the_next_answer(aiohttp_client:
     for _ in range(2):
         assert await methods("GET") == "GET, PUT"
         assert await methods("PUT") == "GET, PUT"
-
-
-async def test_refusals_are_not_kept(aiohttp_client: Any) -> None:
-    """Whoever likes can have ever new ones."""
-    app = plain_app()
-    cors = setup(app, CorsOptions(allow_origins=[APP]))
-    client = await aiohttp_client(app)
-    for number in range(50):
-        sent = preflight("GET", f"https://{number}.example.net", f"x-{number}")
-        assert (await client.options("/plain", headers=sent)).status == 403
-    await client.options("/plain", headers=preflight("GET"))
-    assert cors._memory is not None
-    (announcement, _), *others = cors._memory._found.values()
-    assert (len(announcement.decisions), others) == (1, [])

@@ -19,8 +19,8 @@ from aiohttp import web
 from aiohttp_cors_plugin import CorsOptions, setup
 from aiohttp_cors_plugin.cli import main
 from tests.app import APP, ok
+from tests.reasons import REFUSED, application
 from tests.shop import is_tenant
-from tests.test_explain import REFUSED, application
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from aiohttp_cors_plugin import CorsOptions, _routing, setup
 from aiohttp_cors_plugin._routing import (
-    Announced,
     OptionsResource,
     PreflightMatch,
     Root,
-    request_key,
     serves,
     unwrapped,
     view_methods,
@@ -271,13 +268,6 @@ async def test_a_resource_that_clones_the_question_asks_the_same(aiohttp_client:
         assert (response.status, method, path) == (status, method, path)
 
 
-def test_a_clone_of_the_question_may_have_another_method() -> None:
-    announced = Announced(make_mocked_request("OPTIONS", "/a"), "PUT")
-    assert announced.clone(rel_url="/b").method == "PUT"
-    assert announced.clone(method="GET", rel_url="/b").path == "/b"
-    assert announced.clone(method="GET").method == "GET"
-
-
 async def test_a_resource_that_comes_to_answer_options_gets_its_place_again(
     aiohttp_client: Any,
 ) -> None:
@@ -359,19 +349,6 @@ def test_the_match_of_a_preflight_leaves_that_of_the_announced_request_alone() -
     assert match.apps == (app,)
     match.current_app = other
     assert (match.current_app, target.current_app) == (other, app)
-
-
-def test_the_question_is_a_request_in_everything_but_the_method() -> None:
-    request = make_mocked_request("OPTIONS", "/a?b=c", headers={"X": "y"})
-    announced: Any = Announced(request, "PUT")
-    key = request_key("key")
-    announced[key] = 1
-    assert isinstance(announced, web.Request)
-    assert (announced.method, announced.path, announced.headers["X"]) == ("PUT", "/a", "y")
-    assert (announced[key], key in announced, len(announced), [*announced]) == (1, True, 1, [key])
-    del announced[key]
-    assert not list(announced)
-    assert announced
 
 
 def test_attached_resources_are_no_resources_of_the_users() -> None:

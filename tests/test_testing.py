@@ -585,7 +585,7 @@ async def test_a_page_the_log_and_explain_give_one_reason(
     app = application(options, debug=debug)
     cors, pick = app[CORS], random.Random(f"{SEED} {SHARED.index(options)} {debug}")
     cors.override(app.router["item"], CorsOptions(allow_origins=[EVIL], allow_methods=["DELETE"]))
-    cors._repeats.remark = lambda kind: ""  # type: ignore[method-assign]  # each is logged
+    cors._state.reports._repeats.remark = lambda kind: ""  # type: ignore[method-assign]  # each is logged
     client = await aiohttp_client(app)
     caplog.set_level("DEBUG", "aiohttp_cors_plugin")
     reasons: set[str] = set()
