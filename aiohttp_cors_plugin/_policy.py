@@ -430,7 +430,7 @@ class Policy:
             configured = f"{option}={', then '.join(map(_shown, values))}"
         elif reason == "method-not-served":
             configured = f"the path serves {', '.join(served) or 'no other'}"
-            if subject.upper() != subject and subject.upper() in served:
+            if subject.upper() in served:
                 configured += f" (methods are case-sensitive: {subject.upper()!r})"
         return in_words(reason, subject, configured)
 

@@ -373,7 +373,11 @@ def test_what_a_callable_reads_varies() -> None:
     assert policy.needs_asking
 
 
-@pytest.mark.parametrize("by_hand", [{}, BY_HAND], ids=["bare", "headers set by hand"])
+@pytest.mark.parametrize(
+    "by_hand",
+    [{}, BY_HAND, *({name: value} for name, value in BY_HAND.items())],
+    ids=["bare", "headers set by hand", *BY_HAND],
+)
 @pytest.mark.parametrize("lines", [[], [APP], [EVIL], ["null"], [APP, APP], ["x" * 9999]])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 @pytest.mark.parametrize(
@@ -410,6 +414,14 @@ def test_the_quick_way_to_stamp_does_what_the_slow_one_does(
         stamper(request, SimpleNamespace(headers=headers))
         assert sorted(headers.items()) == sorted(expected.items())
     assert reports == ([reason] * 3 if reason and lines else [])
+
+
+@pytest.mark.parametrize(
+    ("options", "is_plain"),
+    [(LIST, True), (ANY, True), (FULL, False), (CorsOptions(allow_methods=["GET"]), False)],
+)
+def test_the_commonest_options_take_the_shortest_way(options: CorsOptions, is_plain: bool) -> None:
+    assert Policy([options]).rules[0].verdict(APP).is_plain is is_plain
 
 
 def test_a_handler_that_sets_the_right_origin_twice_sends_it_once() -> None:

@@ -166,6 +166,18 @@ def test_a_bare_expression_is_told_to_stand_in_a_list() -> None:
     assert found == [("not-a-list", "allow_origins", "write [re.compile(...)]")]
 
 
+def test_a_long_list_keeps_its_order() -> None:
+    patterns = [f"https://a{n}.example.com" for n in range(3000)]
+    options = CorsOptions(allow_origins=[*patterns, patterns[7]])
+    assert [*options.allow_origins] == patterns
+    listed: Any = options.allow_origins
+    assert (len(listed), listed[0], listed[2047], listed[-1]) == (
+        3000,
+        *(patterns[0], patterns[2047], patterns[-1]),
+    )
+    assert listed[1020:1030] == tuple(patterns[1020:1030])
+
+
 def test_a_long_list_is_equal_to_no_tuple_whose_hash_it_has_not() -> None:
     for number in (3, 5000):
         patterns = [f"https://a{n}.example.com" for n in range(number)]
