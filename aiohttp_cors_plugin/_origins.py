@@ -313,6 +313,10 @@ class OriginList(Sequence[Any]):
         "_regexes",
     )
 
+    # Where the pieces of lists that end go, while somebody wants them. Of the class and not of the
+    # module, whose names are gone when the last lists end with the interpreter.
+    kept: ClassVar[list[Any] | None] = None
+
     def __init__(self, patterns: Iterable[str | re.Pattern[str]], expected: int = 0) -> None:
         """Compile valid patterns, about `expected` of them; `read_origins` is what checks them."""
         self._exact = _Table(expected)
@@ -371,7 +375,7 @@ class OriginList(Sequence[Any]):
         return True
 
     def __del__(self) -> None:
-        kept = _Pieces.kept  # read once: another thread may end the keeping meanwhile
+        kept = self.kept  # read once: another thread may end the keeping meanwhile
         if kept is not None:
             kept.extend(self._pieces)
             for table in (self._exact, self._below, self._any_port, self._partial):
@@ -450,21 +454,15 @@ class OriginList(Sequence[Any]):
         return any(fullmatch(origin) is not None for fullmatch in self._regexes)
 
 
-class _Pieces:
-    """Where the pieces of lists that end go, while somebody wants them."""
-
-    kept: ClassVar[list[Any] | None] = None
-
-
 @contextlib.contextmanager
 def keeping_pieces() -> Iterator[list[Any]]:
     """The pieces of the lists that nobody holds any longer, to let them go in small steps."""
     kept: list[Any] = []
-    _Pieces.kept = kept
+    OriginList.kept = kept
     try:
         yield kept
     finally:
-        _Pieces.kept = None
+        OriginList.kept = None
 
 
 def read_origins(values: Sequence[object], option: str) -> tuple[OriginList | None, list[Problem]]:

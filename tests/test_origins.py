@@ -5,13 +5,20 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+import types
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiohttp_cors_plugin import CorsConfigError, CorsOptions
-from aiohttp_cors_plugin._origins import OriginList, Pattern, parse_origin, parse_pattern
+from aiohttp_cors_plugin._origins import (
+    OriginList,
+    Pattern,
+    keeping_pieces,
+    parse_origin,
+    parse_pattern,
+)
 
 EXACT = "https://app.example.com"
 WILD = "https://*.example.com"
@@ -347,3 +354,12 @@ def test_a_long_list_has_a_short_repr() -> None:
     assert repr(many).endswith("... 1000 in all)")
     assert len(repr(many)) < 250
     assert eval(repr(OriginList([EXACT]))) == (EXACT,)
+
+
+def test_a_list_may_end_after_the_names_of_its_module() -> None:
+    # As at the end of the interpreter: no global name is there any longer.
+    bare = types.FunctionType(OriginList.__del__.__code__, {"__builtins__": {}})
+    with keeping_pieces() as pieces:
+        bare(OriginList([EXACT]))
+        assert pieces
+    bare(OriginList([EXACT]))
