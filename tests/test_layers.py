@@ -55,10 +55,12 @@ ORDER = (
 )
 # What the upper half needs beside the standard library; everything below may import aiohttp too.
 THIRD_PARTY = {"_policy": {"multidict"}, "options": {"publicsuffixlist"}}
-# Underscore attributes of anything but `self`. Of aiohttp's there are three, the first.
+# Underscore attributes of anything but `self`, all of them aiohttp's.
 REACHED = {
     ("_routing", "root._handle"),
     ("_routing", "router._resource_index"),
+    ("_stamping", "request._match_info"),
+    ("_stamping", "request._match_info._route"),
     ("testing", "self._client._responses"),
 }
 

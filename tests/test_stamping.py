@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiohttp import WSServerHandshakeError, web
+from aiohttp.test_utils import make_mocked_request
 
 from aiohttp_cors_plugin import (
     CorsOptions,
@@ -184,18 +186,22 @@ async def test_a_route_without_a_resource_is_no_404(aiohttp_client: Any) -> None
     assert (await client.options("/single", headers=preflight("PUT"))).status == 200
 
 
-async def test_resources_that_a_resource_makes_for_each_request_leave_nothing_behind(
-    aiohttp_client: Any,
+@pytest.mark.parametrize("is_own", [True, False])
+async def test_routes_that_a_resource_makes_for_each_request_leave_nothing_behind(
+    aiohttp_client: Any, is_own: bool
 ) -> None:
-    class Making(Custom):
+    class Making(web.PlainResource):
         async def resolve(self, request: web.Request) -> Any:
             if request.path != self._path:
                 return None, set()
-            route = web.PlainResource(self._path).add_route(request.method, ok)
+            resource = self if is_own else web.PlainResource(self._path)
+            route = web.ResourceRoute(request.method, ok, resource)
             return web.UrlMappingMatchInfo({}, route), {request.method}
 
     app = web.Application()
-    app.router.register_resource(Making("/making"))
+    making = Making("/making")
+    making.add_route("GET", ok)
+    app.router.register_resource(making)
     cors = setup(app, DEFAULTS)
     client = await aiohttp_client(app)
     for _ in range(20):
@@ -219,3 +225,17 @@ async def test_an_application_below_two_others_is_governed_by_the_one_in_the_mat
     for host, is_open in (("b.example", False), ("a.example", True)) * 2:
         response = await client.put("/", headers={"Origin": APP, "Host": host})
         assert bool(cors_headers(response)) is is_open, host
+
+
+async def test_the_hook_can_do_without_private_names_of_aiohttp() -> None:
+    app = web.Application()
+    app.router.add_get("/", ok)
+    setup(app, OPTIONS)
+    app.freeze()
+    request = make_mocked_request("GET", "/", headers={"Origin": APP})
+    match = await app.router.resolve(request)
+    match.add_app(app)
+    response = web.Response()
+    documented: Any = SimpleNamespace(method="GET", headers=request.headers, match_info=match)
+    await app.on_response_prepare.send(documented, response)
+    assert cors_headers(response) == READABLE
