@@ -19,7 +19,6 @@ from aiohttp_cors_plugin._browser import (
 from aiohttp_cors_plugin._fetch import SAFELISTED_METHODS, is_token
 from aiohttp_cors_plugin._policy import Decision
 from aiohttp_cors_plugin._preflights import (
-    AnnouncedMatch,
     Preflights,
     judge,
     refusal_in_words,
@@ -138,11 +137,9 @@ async def _explain_preflight(
     preflights: Preflights, root: web.Application, preflight: web.Request
 ) -> tuple[Decision | None, Entry, str]:
     """The decision, None where the plugin has none; its entry; the reason in words."""
-    decided = preflights.decide(root, preflight)
-    match = decided if isinstance(decided, AnnouncedMatch) else await decided
-    if match is None:
+    about = await preflights.look_up(root, preflight)
+    if about is None:
         return None, Entry(None, "none"), ""
-    about = match.announcement
     decision = await judge(preflight, about)
     words = "" if decision.allowed else await refusal_in_words(preflight, about, decision)
     return decision, Entry(about.policy, about.source), words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sized
 from typing import ClassVar, Final, Generic, TypeVar
 
 from aiohttp import hdrs, web
@@ -28,21 +28,22 @@ T = TypeVar("T")
 class Memory(Generic[T]):
     """What was found, by path and method, below one application.
 
-    Forgotten when a resource is added anywhere, or a route to any resource that the router tries
-    for the path, or when the options of any application change. Applications with routers,
-    resources or rules of classes of their own are asked each time.
+    Forgotten when a resource is added to a router that is asked for the path, or a route to a
+    resource that is tried for it, or when the options of any application change. Applications with
+    routers, resources or rules of classes of their own are asked each time.
     """
 
     changes: ClassVar[int] = 0
     """Counts the changes of options, whoever's: one application's answers may tell of others."""
 
-    def __init__(self, root: web.Application) -> None:
-        self.root = root
-        # What was found, and the number of routes of each resource that it depends on.
-        self._found: dict[tuple[str, str, str], tuple[T, dict[web.AbstractResource, int]]] = {}
+    def __init__(self) -> None:
+        self._root: web.Application | None = None
+        # What was found; the resources of routers, and the routes of resources, that it rests on;
+        # how many there were, as whatever is added makes one of them longer.
+        self._found: dict[tuple[str, ...], tuple[T, list[Sized], list[int]]] = {}
         self._apps: list[web.Application] = []
-        self._views: list[Collection[web.AbstractResource]] = []  # of their routers
-        self._changes, self._size = Memory.changes, -1
+        self._views: list[Collection[web.AbstractResource]] = []
+        self._changes, self._size = Memory.changes, 0
         self._is_usable = self._has_domains = False
 
     @classmethod
@@ -50,48 +51,63 @@ class Memory(Generic[T]):
         """Options have changed."""
         Memory.changes += 1
 
-    def find(self, request: web.Request, method: str) -> T | None:
-        """What was found for the method on the request's path, None where it has to be asked."""
-        if self._size != sum(map(len, self._views)):
-            self._look()
-        elif self._changes != Memory.changes:
+    def find(self, root: web.Application, request: web.Request) -> T | None:
+        """What was found for what a preflight announces, None where it has to be asked."""
+        if root is not self._root:
+            return None
+        if self._changes != Memory.changes:
             self._changes = Memory.changes
             self._found.clear()
-        known = self._found.get(self._key(request, method))
+        known = self._found.get(self._key(request))
         if known is None:
             return None
-        found, resources = known
-        for resource, count in resources.items():
-            if len(resource) != count:
-                return None
-        return found
+        found, rests_on, lengths = known
+        return found if [*map(len, rests_on)] == lengths else None
 
     def keep(
-        self, request: web.Request, method: str, found: T, taken: web.AbstractResource | None
+        self,
+        root: web.Application,
+        request: web.Request,
+        found: T,
+        taken: web.AbstractResource | None,
     ) -> None:
         """Remember what the routers said, unless it may depend on more than is known here.
 
         `taken` is the resource that the routers chose.
         """
-        key = self._key(request, method)
+        if root is not self._root or self._size != sum(map(len, self._views)):
+            self._look(root)
+        key = self._key(request)
         if not self._is_usable or max(map(len, key)) > _LONGEST:
             return
-        tried = {one for app in self._apps for one in tried_for(app.router, request.rel_url)}
+        # Where there are no domains, only what is mounted on the path matters.
+        apps = [*self._apps] if self._has_domains else [root]
+        tried: set[web.AbstractResource] = set()
+        for app in apps:  # grows while it is walked
+            for one in tried_for(app.router, request.rel_url):
+                tried.add(one)
+                sub = mounted_app(one)
+                if sub is not None and sub not in apps:
+                    apps.append(sub)
         if taken not in tried:
             return
         if len(self._found) >= _MOST:
             self._found.clear()
-        self._found[key] = found, {one: len(one) for one in tried if type(one) in LEAVES}
+        rests_on: list[Sized] = [app.router.resources() for app in apps]
+        rests_on += [one for one in tried if type(one) in LEAVES]
+        self._found[key] = found, rests_on, [*map(len, rests_on)]
 
-    def _key(self, request: web.Request, method: str) -> tuple[str, str, str]:
-        host = request.headers.get(hdrs.HOST, "") if self._has_domains else ""
-        return request.rel_url.raw_path, method, host
+    def _key(self, request: web.Request) -> tuple[str, ...]:
+        headers = request.headers
+        host = headers.get(hdrs.HOST, "") if self._has_domains else ""
+        methods = headers.getall(hdrs.ACCESS_CONTROL_REQUEST_METHOD)
+        return (host, request.rel_url.raw_path, *methods)
 
-    def _look(self) -> None:
+    def _look(self, root: web.Application) -> None:
         self._found.clear()
-        self._changes, self._size = Memory.changes, 0
+        self._root, self._size = root, 0
         self._is_usable, self._has_domains = True, False
-        self._apps, self._views = [self.root], []
+        self._apps, self._views = [root], []
         for app in self._apps:  # grows while it is walked
             self._is_usable &= type(app.router) is web.UrlDispatcher
             self._views.append(app.router.resources())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -13,7 +13,6 @@ from aiohttp_cors_plugin._memory import Memory
 from aiohttp_cors_plugin._policy import Decision, Policy, origin_of
 from aiohttp_cors_plugin._requests import Reached, announced_method
 from aiohttp_cors_plugin._routing import (
-    PreflightMatch,
     may_be_announced,
     place_of,
     resolve_as,
@@ -44,16 +43,16 @@ class Announcement:
     """The canonical path of the resource that is meant; empty where nothing is served."""
     served: list[str] | None = None
     """The methods that one answer may speak for, once they are known."""
-    decisions: dict[tuple[str, ...], Decision] = field(default_factory=dict)
-    """What was granted, by origin and requested headers, where nobody has to be asked."""
+    decisions: dict[tuple[str | None, ...], Decision] = field(default_factory=dict)
+    """What was granted, by the lines that were judged, where nobody has to be asked."""
 
-
-class AnnouncedMatch(PreflightMatch):
-    """The match of a preflight, with what it is about."""
-
-    def __init__(self, route: web.AbstractRoute, announcement: Announcement) -> None:
-        super().__init__(route, announcement.target)
-        self.announcement = announcement
+    def keep(self, asked: tuple[str | None, ...], decision: Decision) -> None:
+        """Remember what was granted. Refusals never: whoever likes can have ever new ones."""
+        if self.policy.needs_asking or sum(len(line or "") for line in asked) > _LONGEST_KEPT:
+            return
+        if len(self.decisions) >= _MOST_KEPT:
+            self.decisions.clear()
+        self.decisions[asked] = decision
 
 
 class Preflights:
@@ -61,33 +60,16 @@ class Preflights:
 
     def __init__(self) -> None:
         self.route = web.ResourceRoute(hdrs.METH_OPTIONS, _answer, _nowhere)
-        self._memory: Memory[Announcement] | None = None
+        self._memory = Memory[Announcement]()
+        self.known = self._memory.find
 
-    def decide(
-        self, root: web.Application, request: web.Request
-    ) -> AnnouncedMatch | Awaitable[AnnouncedMatch | None]:
-        """The match that answers a preflight, None where no policy says anything about it."""
-        method = announced_method(request)
-        if self._memory is None or self._memory.root is not root:
-            self._memory = Memory(root)
-        announcement = self._memory.find(request, method)
-        if announcement is None:
-            return self._look_up(root, request, method, self._memory)
-        return AnnouncedMatch(self.route, announcement)
-
-    async def _look_up(
-        self,
-        root: web.Application,
-        request: web.Request,
-        method: str,
-        memory: Memory[Announcement],
-    ) -> AnnouncedMatch | None:
-        announcement = await _ask(root, request, method)
-        if announcement is None:
-            return None
-        if announcement.is_served:
-            memory.keep(request, method, announcement, announcement.target.route.resource)
-        return AnnouncedMatch(self.route, announcement)
+    async def look_up(self, root: web.Application, request: web.Request) -> Announcement | None:
+        """What a preflight is about, None where no policy says anything about it."""
+        announcement = await _ask(root, request, announced_method(request))
+        if announcement is not None and announcement.is_served:
+            taken = announcement.target.route.resource
+            self._memory.keep(root, request, announcement, taken)
+        return announcement
 
 
 async def _ask(root: web.Application, request: web.Request, method: str) -> Announcement | None:
@@ -136,14 +118,15 @@ async def judge(request: web.Request, about: Announcement) -> Decision:
     policy, method, owner = about.policy, about.method, about.owner
     if not about.is_served and not owner.debug:
         return policy.refusal("method-not-served", method)
-    origin, *lines = key = _asked(request)
+    origin = origin_of(request) or ""
+    lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, ())
     # Callables see the announced request's match; hooks see its applications in `request` too.
     reached = cast(web.Request, Reached(request, about.target))
     verdict = await verdict_on(origin, policy, reached, owner.failures)
     served: Sequence[str] = [method] if about.is_served else ()
     if verdict.rule is not None:
         served = await _served(request, about)
-    decision = policy.preflight(
+    return policy.preflight(
         verdict,
         origin=origin,
         method=method,
@@ -151,18 +134,6 @@ async def judge(request: web.Request, about: Announcement) -> Decision:
         requested_headers=lines,
         debug=owner.debug,
     )
-    # Refusals are not worth it: whoever likes can have ever new ones.
-    if decision.allowed and not policy.needs_asking and sum(map(len, key)) <= _LONGEST_KEPT:
-        if len(about.decisions) >= _MOST_KEPT:
-            about.decisions.clear()
-        about.decisions[key] = decision
-    return decision
-
-
-def _asked(request: web.BaseRequest) -> tuple[str, ...]:
-    """What a preflight is judged by: its origin, and the lines of names of headers."""
-    lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, ())
-    return (origin_of(request) or "", *lines)
 
 
 async def _served(request: web.Request, about: Announcement) -> list[str]:
@@ -198,15 +169,23 @@ _nowhere: Final[Any] = web.PlainResource("/")
 
 
 async def _answer(request: web.Request) -> web.StreamResponse:
-    match = request.match_info
-    assert isinstance(match, AnnouncedMatch)
+    match: Any = request.match_info
     match.reveal()
-    about = match.announcement
-    decision = about.decisions.get(_asked(request))
+    about: Announcement = match.about
+    headers = request.headers
+    # A preflight is judged by these; no line is None.
+    asked = (
+        *headers.getall(hdrs.ORIGIN),
+        None,
+        *headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, ()),
+    )
+    decision = about.decisions.get(asked)
     if decision is None:
         decision = await judge(request, about)
+        if decision.reason is None:
+            about.keep(asked, decision)
     response = web.Response(status=decision.status, headers=decision.headers.copy())
-    if not decision.allowed:
+    if decision.reason is not None:
         response.body = (await _refusal(request, about, decision)).encode()
         response.headers[hdrs.CONTENT_TYPE] = "text/plain; charset=utf-8"
     return response

@@ -18,7 +18,7 @@ from collections.abc import (
     Sequence,
 )
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import hdrs, web
 from yarl import URL
@@ -174,28 +174,39 @@ def mounted_app(resource: web.AbstractResource) -> web.Application | None:
     return app if isinstance(app, web.Application) else None
 
 
-class PreflightMatch(web.UrlMappingMatchInfo):
-    """The match of a preflight that is answered for `target`, the match of the announced request.
+class About(Protocol):
+    """What a preflight is about."""
 
-    It is `target` to whoever asks: variables of the path, application, applications around it.
+    @property
+    def target(self) -> web.UrlMappingMatchInfo:
+        """The match of the announced request."""
+        ...
+
+
+class PreflightMatch(web.UrlMappingMatchInfo):
+    """The match of a preflight that is answered for another one, that of the announced request.
+
+    It is that one to whoever asks: variables of the path, application, applications around it.
     Only while aiohttp looks for middlewares it has no applications, so that none is run: a browser
     sends a preflight without credentials, and an authentication layer would refuse it.
     https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
     """
 
-    def __init__(self, route: web.AbstractRoute, target: web.UrlMappingMatchInfo) -> None:
-        super().__init__(dict(target), route)
-        self.target = target
+    __slots__ = ("_current", "_revealed", "about")
+
+    def __init__(self, route: web.AbstractRoute, about: About) -> None:
+        super().__init__(about.target, route)  # copies the variables
+        self.about = about
         self._revealed = False
         self._current: web.Application | None = None
 
     @property
     def apps(self) -> tuple[web.Application, ...]:
-        return self.target.apps if self._revealed else ()
+        return self.about.target.apps if self._revealed else ()
 
     @property
     def current_app(self) -> web.Application:
-        return self._current or self.target.current_app
+        return self._current or self.about.target.current_app
 
     @current_app.setter
     def current_app(self, app: web.Application) -> None:
@@ -265,8 +276,17 @@ class Root:
             self.parent.app = app
 
 
-Decide = Callable[[web.Application, web.Request], PreflightMatch | Awaitable[PreflightMatch | None]]
-"""Finds the match of a preflight, None where the plugin has nothing to say; known ones at once."""
+class Decider(Protocol):
+    """Finds out what a preflight is about, None where that is nothing."""
+
+    @property
+    def known(self) -> Callable[[web.Application, web.Request], About | None]:
+        """What is remembered, if anything is."""
+        ...
+
+    def look_up(self, root: web.Application, request: web.Request) -> Awaitable[About | None]:
+        """What the routers say; None where the plugin has nothing to say."""
+        ...
 
 
 class OptionsResource(web.AbstractResource):
@@ -278,13 +298,13 @@ class OptionsResource(web.AbstractResource):
 
     def __init__(
         self,
-        decide: Decide,
+        decider: Decider,
         root: Root,
         route: web.AbstractRoute,
         inner: web.AbstractResource | None = None,
     ) -> None:
         super().__init__()
-        self._decide = decide
+        self._decider = decider
         self.root = root
         self._route = route
         self._inner = inner
@@ -301,13 +321,16 @@ class OptionsResource(web.AbstractResource):
             taken, _ = await self._inner.resolve(request)
             if taken is None:
                 return None, set()
-        if self.root.app is None:
+        root = self.root.app
+        if root is None:
             return _Unrooted(self._route, self._learn), set()
-        decided = self._decide(self.root.app, request)
-        match = decided if isinstance(decided, PreflightMatch) else await decided
-        if match is None:
+        about = self._decider.known(root, request)
+        if about is None:
+            about = await self._decider.look_up(root, request)
+        if about is None:
             request[_PASSED] = True
-        return match, set()
+            return None, set()
+        return PreflightMatch(self._route, about), set()
 
     def _learn(self, root: web.Application) -> None:
         self.root.app = root
@@ -390,17 +413,17 @@ class Routers:
         self.discover()
         return tuple(self._resources.values())
 
-    def attach(self, decide: Decide, route: web.AbstractRoute) -> None:
+    def attach(self, decider: Decider, route: web.AbstractRoute) -> None:
         """Put OPTIONS resources where preflights need them; what has one is left alone."""
         self.discover()
         for app in self._seen:
             if app not in self._fallbacks:
                 self._fallbacks.add(app)
-                app.router.index_resource(OptionsResource(decide, self.root, route))
-            self._attach_in_front(app, decide, route)
+                app.router.index_resource(OptionsResource(decider, self.root, route))
+            self._attach_in_front(app, decider, route)
 
     def _attach_in_front(
-        self, app: web.Application, decide: Decide, route: web.AbstractRoute
+        self, app: web.Application, decider: Decider, route: web.AbstractRoute
     ) -> None:
         """Resources that answer OPTIONS themselves get ours in front of them.
 
@@ -421,7 +444,7 @@ class Routers:
                     logger.warning("%r is not in the router's index; left as it is", resource)
             for resource in taken:
                 if self._lacks_front(resource):
-                    front = OptionsResource(decide, self.root, route, resource)
+                    front = OptionsResource(decider, self.root, route, resource)
                     self._fronts[id(resource)] = front
                     router.index_resource(front)
                 router.index_resource(resource)

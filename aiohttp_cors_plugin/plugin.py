@@ -108,7 +108,7 @@ class Cors:
         if not app.pre_frozen:  # else a parent may have mounted it, which the first match tells
             state.routers.root.app = app
         state.survey_nested()
-        state.routers.attach(self._preflights.decide, self._preflights.route)
+        state.routers.attach(self._preflights, self._preflights.route)
         if self._announce and not state.started:
             logger.info(
                 "CORS: any origin may read every route, without credentials; "
@@ -186,7 +186,7 @@ class Cors:
         """
         if self._state.started:
             self._state.survey()
-            self._state.routers.attach(self._preflights.decide, self._preflights.route)
+            self._state.routers.attach(self._preflights, self._preflights.route)
 
     async def allows_origin(self, request: web.Request) -> bool:
         """Whether the policy of the request's route admits the request's origin.

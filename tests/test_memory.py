@@ -20,8 +20,9 @@ from aiohttp_cors_plugin._routing import tried_for
 from tests.app import ADMIN, APP, Custom, cors_headers, make_app, ok, preflight
 
 
-def asking(path: str = "/plain", host: str = "localhost") -> web.Request:
-    return make_mocked_request("OPTIONS", path, headers={"Host": host})
+def asking(path: str = "/plain", *, method: str = "GET", host: str = "localhost") -> web.Request:
+    headers = {"Host": host, "Access-Control-Request-Method": method}
+    return make_mocked_request("OPTIONS", path, headers=headers)
 
 
 def plain_app() -> web.Application:
@@ -33,11 +34,11 @@ def plain_app() -> web.Application:
 
 def remembering(app: web.Application, request: web.Request | None = None) -> Memory[str]:
     """A memory that knows what a GET reaches, if it may know that at all."""
-    memory: Memory[str] = Memory(app)
+    memory: Memory[str] = Memory()
     request = request or asking()
-    assert memory.find(request, "GET") is None
+    assert memory.find(app, request) is None
     tried = tried_for(app.router, request.rel_url)
-    memory.keep(request, "GET", "found", next(tried))
+    memory.keep(app, request, "found", next(tried))
     return memory
 
 
@@ -69,29 +70,43 @@ def test_what_is_kept_is_found_until_something_changes(change: Any, is_kept: boo
     app = plain_app()
     memory = remembering(app)
     change(app)
-    assert memory.find(asking(), "GET") == ("found" if is_kept else None)
-    assert memory.find(asking(), "PUT") is None
-    assert memory.find(asking("/other"), "GET") is None
+    assert memory.find(app, asking()) == ("found" if is_kept else None)
+    assert memory.find(app, asking(method="PUT")) is None
+    assert memory.find(app, asking("/other")) is None
+
+
+def test_another_root_knows_nothing_of_it() -> None:
+    app, other = plain_app(), plain_app()
+    memory = remembering(app)
+    assert memory.find(other, asking()) is None
+    memory.keep(other, asking(), "else", next(iter(other.router.resources())))
+    assert (memory.find(other, asking()), memory.find(app, asking())) == ("else", None)
 
 
 def test_paths_that_differ_by_their_encoding_are_told_apart() -> None:
     """A router may tell them apart: `/a%2Fb` is one segment."""
-    memory = remembering(plain_app(), asking("/a%2Fb"))
-    assert memory.find(asking("/a%2Fb"), "GET") == "found"
-    assert memory.find(asking("/a%2Fb?x=1"), "GET") == "found"
-    assert memory.find(asking("/a/b"), "GET") is None
+    app = plain_app()
+    memory = remembering(app, asking("/a%2Fb"))
+    assert memory.find(app, asking("/a%2Fb")) == "found"
+    assert memory.find(app, asking("/a%2Fb?x=1")) == "found"
+    assert memory.find(app, asking("/a/b")) is None
 
 
-def test_a_new_resource_in_a_nested_application_is_noticed() -> None:
+@pytest.mark.parametrize(("path", "is_kept"), [("/plain", True), ("/sub/deeper/plain", False)])
+def test_a_new_resource_in_a_nested_application_matters_where_the_path_leads(
+    path: str, is_kept: bool
+) -> None:
     app, sub, deeper = plain_app(), web.Application(), plain_app()
     # As Home Assistant does, which registers resources while it runs.
     deeper.router.freeze = lambda: None  # type: ignore[method-assign]
     sub.add_subapp("/deeper", deeper)
     app.add_subapp("/sub", sub)
-    memory = remembering(app)
-    assert memory.find(asking(), "GET") == "found"
+    memory, request = Memory[str](), asking(path)
+    router = app.router if is_kept else deeper.router
+    memory.keep(app, request, "found", next(tried_for(router, request.rel_url)))
+    assert memory.find(app, request) == "found"
     deeper.router.add_get("/late", ok)
-    assert memory.find(asking(), "GET") is None
+    assert memory.find(app, request) == ("found" if is_kept else None)
 
 
 @pytest.mark.parametrize("has_domain", [False, True])
@@ -101,8 +116,8 @@ def test_hosts_are_told_apart_where_there_are_domains(has_domain: bool) -> None:
         app.add_domain("tenant.example.org", plain_app())
         app.add_domain("*.example.net", plain_app())
     memory = remembering(app)
-    assert memory.find(asking(), "GET") == "found"
-    other = memory.find(asking(host="tenant.example.org"), "GET")
+    assert memory.find(app, asking()) == "found"
+    other = memory.find(app, asking(host="tenant.example.org"))
     assert other == (None if has_domain else "found")
 
 
@@ -156,30 +171,31 @@ def with_a_router() -> web.Application:
 @pytest.mark.parametrize("make", [with_a_rule, with_a_mount, with_a_resource, with_a_router])
 def test_what_classes_of_the_users_say_is_never_kept(make: Any) -> None:
     """They may look at anything in a request."""
-    assert remembering(make()).find(asking(), "GET") is None
+    app = make()
+    assert remembering(app).find(app, asking()) is None
 
 
 def test_what_the_router_did_not_take_from_its_index_is_never_kept() -> None:
     app = plain_app()
-    memory: Memory[str] = Memory(app)
-    memory.find(asking(), "GET")
+    memory: Memory[str] = Memory()
+    memory.find(app, asking())
     for taken in (None, next(iter(plain_app().router.resources()))):
-        memory.keep(asking(), "GET", "found", taken)
-        assert memory.find(asking(), "GET") is None
+        memory.keep(app, asking(), "found", taken)
+        assert memory.find(app, asking()) is None
 
 
 def test_many_paths_and_long_ones_do_not_fill_the_memory() -> None:
     app = plain_app()
     taken = list(app.router.resources())[1]
-    memory: Memory[str] = Memory(app)
+    memory: Memory[str] = Memory()
     a_request = asking()
-    memory.find(a_request, "GET")
-    memory.keep(long := asking("/" + "x" * 600), "GET", "found", taken)
-    assert memory.find(long, "GET") is None
+    memory.find(app, a_request)
+    memory.keep(app, long := asking("/" + "x" * 600), "found", taken)
+    assert memory.find(app, long) is None
     many = [a_request.clone(rel_url=f"/{number}") for number in range(1500)]
     for request in many:
-        memory.keep(request, "GET", "found", taken)
-    remembered = [request for request in many if memory.find(request, "GET") is not None]
+        memory.keep(app, request, "found", taken)
+    remembered = [request for request in many if memory.find(app, request) is not None]
     assert 0 < len(remembered) <= 1024
     assert remembered[-1] is many[-1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -343,7 +344,7 @@ def test_the_match_of_a_preflight_leaves_that_of_the_announced_request_alone() -
     route = app.router.add_put("/", ok)
     target = web.UrlMappingMatchInfo({}, route)
     target.add_app(app)
-    match = PreflightMatch(route, target)
+    match = PreflightMatch(route, SimpleNamespace(target=target))
     assert (match.apps, match.current_app) == ((), app)
     match.reveal()
     assert match.apps == (app,)
@@ -352,14 +353,12 @@ def test_the_match_of_a_preflight_leaves_that_of_the_announced_request_alone() -
 
 
 def test_attached_resources_are_no_resources_of_the_users() -> None:
-    async def decide(*_: Any) -> None:
-        return None
-
     app = make_app()
     before = list(app.router.resources())
     setup(app, OPTIONS)
     route = next(iter(app.router["plain"]))
-    resource = OptionsResource(decide, Root(), route)
+    decider: Any = None  # asked only by preflights
+    resource = OptionsResource(decider, Root(), route)
     assert (len(resource), list(resource), resource.canonical) == (0, [], "/")
     assert (resource.get_info(), resource.raw_match("/")) == ({}, False)
     for call in (resource.url_for, functools.partial(resource.add_prefix, "/x")):
