@@ -39,8 +39,8 @@ class Memory(Generic[T]):
     def __init__(self) -> None:
         self._root: web.Application | None = None
         # What was found; the resources of routers, and the routes of resources, that it rests on;
-        # how many there were, as whatever is added makes one of them longer.
-        self._found: dict[tuple[str, ...], tuple[T, list[Sized], list[int]]] = {}
+        # how many there were in all, since none is ever taken away.
+        self._found: dict[tuple[str, ...], tuple[T, list[Sized], int]] = {}
         self._apps: list[web.Application] = []
         self._views: list[Collection[web.AbstractResource]] = []
         self._changes, self._size = Memory.changes, 0
@@ -61,8 +61,8 @@ class Memory(Generic[T]):
         known = self._found.get(self._key(request))
         if known is None:
             return None
-        found, rests_on, lengths = known
-        return found if [*map(len, rests_on)] == lengths else None
+        found, rests_on, number = known
+        return found if sum(map(len, rests_on)) == number else None
 
     def keep(
         self,
@@ -95,7 +95,7 @@ class Memory(Generic[T]):
             self._found.clear()
         rests_on: list[Sized] = [app.router.resources() for app in apps]
         rests_on += [one for one in tried if type(one) in LEAVES]
-        self._found[key] = found, rests_on, [*map(len, rests_on)]
+        self._found[key] = found, rests_on, sum(map(len, rests_on))
 
     def _key(self, request: web.Request) -> tuple[str, ...]:
         headers = request.headers
