@@ -432,10 +432,8 @@ class Routers:
         """
         router = app.router
         for place in _places(router):
-            first = next((i for i, resource in enumerate(place) if self._lacks_front(resource)), -1)
-            if first < 0:
-                continue
-            taken = []
+            lacking = (i for i, resource in enumerate(place) if self._lacks_front(resource))
+            first, taken = next(lacking, len(place)), []
             for resource in place[first:]:
                 try:
                     router.unindex_resource(resource)

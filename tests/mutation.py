@@ -35,7 +35,27 @@ MODULES: Final = {
 }
 
 # By a regular expression for the change, `old -> new`: why nobody could notice it.
-EXPLAINED: Final[dict[str, dict[str, str]]] = {"_origins": {}, "_policy": {}, "_routing": {}}
+_SIZE: Final = "how much is remembered or shown is a matter of taste, within a wide range"
+_IDENTITY: Final = "nothing else is equal to it"
+EXPLAINED: Final[dict[str, dict[str, str]]] = {
+    "_origins": {},
+    "_policy": {
+        r"^if TYPE_CHECKING": "names for annotations alone, which nothing reads",
+        r"^_REMEMBERED|^_repr\.|lru_cache\(maxsize=256\).*-> .*lru_cache": _SIZE,
+        r"^@functools\.lru_cache.* -> $": "remembering changes the time alone",
+        r"len\(lines\) == 1 .*len\(lines\) <= 1": "there is no header without a line",
+        r"self\.rules\[0\].*self\.rules\[ ?-1\]": "a rule for any origin is the last",
+    },
+    "_routing": {
+        r"METH_ANY and .* -> if route\.method <= ": "no method that is served sorts before '*'",
+        r'part == "/": -> if part <= "/"': "a path begins with '/'",
+        r"len\(bare\.apps\) > 1: -> ": "one application is always there, and more is but asked",
+        r"asks is Announced|known is route .*known == route|is not self\.app\b.*!= self\.app": (
+            _IDENTITY
+        ),
+        r"request\[_PASSED\] = ": "the key is looked for, not its value",
+    },
+}
 
 
 def annotations(source: str) -> set[tuple[int, int]]:

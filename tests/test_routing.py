@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from aiohttp_cors_plugin import CorsOptions, _routing, setup
+from aiohttp_cors_plugin._requests import request_key
 from aiohttp_cors_plugin._routing import (
     OptionsResource,
     PreflightMatch,
@@ -568,3 +570,53 @@ def _own(handler: Any) -> Any:
         return response
 
     return own
+
+
+def index_of(app: web.Application) -> list[tuple[str, str, int]]:
+    """What is at each place of the index, by identity."""
+    places: Any = app.router._resource_index.items()
+    return [(key, type(one).__name__, id(one)) for key, place in places for one in place]
+
+
+async def test_what_answers_options_gets_one_resource_in_front_and_rescans_add_none(
+    aiohttp_client: Any,
+) -> None:
+    app = make_app()
+    cors = setup(app, OPTIONS)
+    await aiohttp_client(app)
+    before = index_of(app)
+    fronts = [key for key, name, _ in before if name == "OptionsResource"]
+    assert sorted(fronts) == ["/", "/any", "/custom", "/own", "/view"]
+    for _ in range(2):
+        cors.rescan()
+        assert index_of(app) == before
+
+
+async def test_resources_that_come_late_to_a_nested_application_are_found(
+    aiohttp_client: Any,
+) -> None:
+    async def late(_request: web.Request) -> web.Response:
+        return web.Response(text="late")
+
+    app, sub = web.Application(), web.Application()
+    sub.router.add_get("/early", ok)
+    sub.router.freeze = lambda: None  # type: ignore[method-assign]
+    app.add_subapp("/sub", sub)
+    cors = setup(app, OPTIONS)
+    client = await aiohttp_client(app)
+    sub.router.add_route("*", "/sub/late", late)
+    cors.override(late, allow_methods=["PUT"])
+    cors.rescan()
+    for method, passes in (("PUT", True), ("PATCH", False)):
+        assert succeeded(await client.options("/sub/late", headers=preflight(method))) is passes
+
+
+async def test_a_preflight_may_carry_what_others_keep_on_requests() -> None:
+    app = web.Application()
+    app.router.add_put("/", ok)
+    setup(app, OPTIONS)
+    app.freeze()
+    await app.startup()
+    request: Any = make_mocked_request("OPTIONS", "/", headers=preflight("PUT"))
+    request[request_key("user")] = "somebody"
+    assert (await app.router.resolve(request)).http_exception is None
