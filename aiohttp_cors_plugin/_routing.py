@@ -153,7 +153,7 @@ def tried_for(router: web.UrlDispatcher, url: URL) -> Iterator[web.AbstractResou
     # No public way leads to the index, and the list of all resources may be long.
     index: Mapping[str, list[web.AbstractResource]] = getattr(router, "_resource_index", {})
     path = part = url.path_safe
-    while part:
+    while True:
         for resource in index.get(part, ()):
             pattern = resource.get_info().get("pattern")
             if pattern is None or pattern.fullmatch(path) is not None:

@@ -39,8 +39,8 @@ async def started(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         yield process, address[1]
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 30)
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ def test_a_wildcard_rule_makes_suffixes_of_names(host: str, is_suffix: bool, lab
 def test_all_is_told_at_once_with_the_places_in_the_list_that_was_given() -> None:
     """So that an application can leave out the bad entries in one go."""
     entries = ["https://a.example", "https://a.example", "http://*.com", "b.example", 7, "http://c"]
+    entries.append("https://*")
     found = problems(allow_origins=iter(entries), allow_credentials=True, vary=["X-A"])
     assert sorted(row[:2] for row in found) == [
         ("credentials-with-insecure-origin", "allow_origins[2]"),
@@ -106,6 +107,7 @@ def test_all_is_told_at_once_with_the_places_in_the_list_that_was_given() -> Non
         ("origin-no-scheme", "allow_origins[3]"),
         ("origin-type", "allow_origins[4]"),
         ("vary-without-callable", "vary"),
+        ("wildcard-any-host", "allow_origins[6]"),
     ]
 
 
