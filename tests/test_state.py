@@ -98,6 +98,7 @@ async def test_defaults_are_those_of_the_application_that_has_them(aiohttp_clien
     for app in (inner, middle, domain, root):
         app.router.add_put("/thing", ok)
         setup(app, CorsOptions(allow_origins=[APP]))
+    domain.router.add_put("/elsewhere", ok)
     middle.add_subapp("/inner", inner)
     root.add_subapp("/middle", middle)
     root.add_domain("*.example.org", domain)
@@ -107,7 +108,7 @@ async def test_defaults_are_those_of_the_application_that_has_them(aiohttp_clien
             ("/middle/thing", "defaults of /middle"),
             ("/middle/inner/thing", "defaults of /middle/inner"),
             ("/middle/inner/nothing", "defaults of /middle/inner"),
-            ("http://a.example.org/thing", "defaults of *.example.org"),
+            ("http://a.example.org/elsewhere", "defaults of *.example.org"),
         ):
             assert (await root[CORS].explain("PUT", path, origin=EVIL)).source == source
         if not root.frozen:
