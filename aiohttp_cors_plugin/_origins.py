@@ -115,10 +115,8 @@ def host_problem(scheme: str, host: str) -> tuple[str, str] | None:
         return "origin-host-too-long", "has a host of more than 253 characters"
     if scheme in DEFAULT_PORTS and ends_in_number(host):
         try:
-            canonical = str(ipaddress.IPv4Address(host))
+            ipaddress.IPv4Address(host)
         except ValueError:
-            canonical = ""
-        if canonical != host:
             return "origin-bad-ipv4", "has an IPv4 address that is no plain dotted quad"
     return None
 
@@ -241,7 +239,7 @@ def _fix(text: str) -> str:
         except ValueError:
             pass
     guess = f"{scheme}://{rest}"
-    if guess != text and isinstance(parse_pattern(guess), Pattern):
+    if isinstance(parse_pattern(guess), Pattern):
         return f"write {guess!r}"
     return "write a scheme, a host and perhaps a port, such as 'https://app.example.com'"
 
@@ -344,8 +342,8 @@ class OriginList(Sequence[Any]):
             for piece in table.pieces
         )
         # That of the tuple, for a list of one piece.
-        hashes = [hash(tuple(piece)) for piece in self._pieces]
-        self._hash = hashes[0] if len(hashes) == 1 else hash(tuple(hashes))
+        hashes = tuple(hash(tuple(piece)) for piece in self._pieces)
+        self._hash = hashes[0] if len(hashes) == 1 else hash(hashes)
 
     def _add(self, text: str) -> bool:
         """Enter a pattern; false where it was there."""

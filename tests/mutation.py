@@ -38,7 +38,21 @@ MODULES: Final = {
 _SIZE: Final = "how much is remembered or shown is a matter of taste, within a wide range"
 _IDENTITY: Final = "nothing else is equal to it"
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
-    "_origins": {},
+    "_origins": {
+        r"range\(expected // _PIECE \+ 1\)|^_PIECE|^LONGEST_ORIGIN": _SIZE,
+        r"^@overload": "read by type checkers alone",
+        r"^DEFAULT_PORTS": "what no page comes from has a port here to be refused, whichever",
+        r'"0" if g == "0" .*g <= "0"': "no digit is below '0'",
+        r'rest\.count\("/"\) == 1.*<= 1': "what ends with a slash has one",
+        r"% _PIECE == 0: -> .*% _PIECE <= 0": "a remainder is not negative",
+        r"text != text\.lower\(\): -> .*<": "capitals sort before small letters",
+        r"text != text\.strip\(\): -> .* is not": "what has no white space is returned as it is",
+        r'first\.count\("\*"\) > 1: -> .*!= 1': "one is always there, or more",
+        r'first != "\*" and .*first > "\*"': "no character of a label sorts before '*'",
+        r"len\((text|value)\) <= 253 and ": "a shorter way to what the longer one says too",
+        r"piece\[key\] = True": "the key is looked for, not its value",
+        r'not host\.startswith\("\["\) (and|or) not': "no wildcard ends as an address does",
+    },
     "_policy": {
         r"^if TYPE_CHECKING": "names for annotations alone, which nothing reads",
         r"^_REMEMBERED|^_repr\.|lru_cache\(maxsize=256\).*-> .*lru_cache": _SIZE,

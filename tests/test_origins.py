@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import pickle
 import re
 import types
@@ -13,11 +14,15 @@ from hypothesis import strategies as st
 
 from aiohttp_cors_plugin import CorsConfigError, CorsOptions
 from aiohttp_cors_plugin._origins import (
+    Origin,
     OriginList,
     Pattern,
+    is_insecure,
+    is_loopback,
     keeping_pieces,
     parse_origin,
     parse_pattern,
+    serialise_ipv6,
 )
 
 EXACT = "https://app.example.com"
@@ -59,7 +64,9 @@ MATCHES = [
 
 @pytest.mark.parametrize(("pattern", "origin"), MATCHES, ids=str)
 def test_matches(pattern: str | re.Pattern[str], origin: str) -> None:
-    assert OriginList([pattern]).matches(origin)
+    twice = OriginList([pattern, pattern])
+    assert twice.matches(origin)
+    assert list(twice) == [pattern]
     assert OriginList(["https://other.example.org", "http://*.example.net", pattern]).matches(
         origin
     )
@@ -216,9 +223,11 @@ REFUSED = [
     ("", "origin-empty", None),
     ("null", "origin-null", None),
     (" https://a.example.com", "origin-white-space", "https://a.example.com"),
+    ("https://a.example.com ", "origin-white-space", "https://a.example.com"),
     ("https://müller.example", "origin-non-ascii", "https://xn--mller-kva.example"),
     ("https://" + "ü" * 300, "origin-non-ascii", None),
     ("a.example.com", "origin-no-scheme", "https://a.example.com"),
+    ("a.example.com b.example.com", "origin-no-scheme", None),
     ("file://", "origin-file", None),
     ("file:///home", "origin-file", None),
     ("http*://a.example.com", "wildcard-scheme", None),
@@ -232,7 +241,8 @@ REFUSED = [
     ("https://a.example.com/x/", "origin-has-path", "https://a.example.com"),
     ("https://a.example.com:x", "origin-bad-port", None),
     ("https://a.example.com:0", "origin-bad-port", None),
-    ("https://a.example.com:70000", "origin-bad-port", None),
+    ("https://a.example.com:", "origin-bad-port", None),
+    ("https://a.example.com:65536", "origin-bad-port", None),
     ("https://a.example.com:443", "origin-default-port", "https://a.example.com"),
     ("http://a.example.com:80", "origin-default-port", "http://a.example.com"),
     ("https://", "origin-no-host", None),
@@ -240,7 +250,7 @@ REFUSED = [
     ("https://a..example.com", "origin-empty-label", None),
     ("https://a b.example.com", "origin-bad-character", None),
     ("https://" + "a" * 64 + ".example.com", "origin-label-too-long", None),
-    ("https://" + "a." * 126 + "example.com", "origin-host-too-long", None),
+    ("https://" + "a." * 126 + "aa", "origin-host-too-long", None),
     ("http://1.2.3", "origin-bad-ipv4", None),
     ("http://01.2.3.4", "origin-bad-ipv4", None),
     ("http://2130706433", "origin-bad-ipv4", None),
@@ -254,11 +264,17 @@ REFUSED = [
     ("https://*:8443", "wildcard-any-host", None),
     ("https://a.*.example.com", "wildcard-misplaced", None),
     ("https://a.example.*", "wildcard-misplaced", None),
+    ("https://!*.example.com", "origin-bad-character", None),
+    ("https://!*", "origin-bad-character", None),
+    ("https://*." + "a" * 64 + ".com", "origin-label-too-long", None),
+    ("https://*.a!", "origin-bad-character", None),
     ("https://**.example.com", "wildcard-repeated", None),
     ("https://*a*.example.com", "wildcard-repeated", None),
     ("https://*.0.0.1", "wildcard-over-ip", None),
     ("https://*example.com", "wildcard-partial-label", "https://*.example.com"),
     ("https://pr-*", "wildcard-partial-label", None),
+    ("https://pr-*.aaa", "wildcard-partial-label", None),
+    ("https://pr-*.zzz", "wildcard-partial-label", None),
     ("https://*example.com.", "wildcard-partial-label", "https://*.example.com."),
     (7, "origin-type", None),
     (None, "origin-type", None),
@@ -275,6 +291,63 @@ def test_refused_with_a_fix_that_is_valid(value: object, code: str, fix: str | N
     if fix is not None:
         assert problem.fix == f"write {fix!r}"
         assert CorsOptions(allow_origins=[fix])
+
+
+# The longest label, host and origin, and the highest port.
+LONGEST = "a" * 256 + "://" + "b." * 126 + "b"
+LIMITS = [
+    "https://" + "a" * 63 + ".example.com:8443",
+    "https://*." + "a" * 63 + ".example.com:8443",
+    "https://" + "a." * 126 + "a",
+    "https://a.example.com:65535",
+    LONGEST,
+]
+
+
+@pytest.mark.parametrize("value", LIMITS, ids=lambda value: value[-30:])
+def test_what_is_just_short_enough_is_taken(value: str) -> None:
+    assert CorsOptions(allow_origins=[value]).allow_origins == (value,)
+    assert OriginList([value]).matches(value.replace("*", "x"))
+    assert parse_origin(value.replace("*", "x")) is not None
+
+
+def test_nothing_longer_than_an_origin_can_be_is_matched() -> None:
+    assert (len(LONGEST), parse_origin("a" + LONGEST)) == (512, None)
+    for pattern in ("a" + LONGEST, re.compile(".*")):
+        assert OriginList([pattern]).matches("a" + LONGEST) is False
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        *((host, True) for host in ("localhost", "localhost.", "a.localhost", "[::1]")),
+        *((host, True) for host in ("127.0.0.1", "127.1.2.3")),
+        *((host, False) for host in ("192.168.0.1", "10.127.0.1", "[::2]", "[2001:db8::1]")),
+        *((host, False) for host in ("localhost.example", "xlocalhost", "127.example.com")),
+        *((host, False) for host in ("a.example.com", "zz.example.com", "0")),
+    ],
+)
+def test_what_nobody_on_the_way_can_change(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+    assert is_insecure(Origin("http", host, None)) is not expected
+    for scheme in ("https", "app", "ws"):
+        assert not is_insecure(Origin(scheme, host, None))
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"),
+        ("1:0:0:0:2:0:0:3", "1::2:0:0:3"),
+        ("1:0:0:2:0:0:0:3", "1:0:0:2::3"),
+        ("1:0:0:2:3:0:0:4", "1::2:3:0:0:4"),
+        ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"),
+        ("0:0:0:0:0:0:0:0", "::"),
+        ("0:0:0:0:0:0:7f00:1", "::7f00:1"),
+    ],
+)
+def test_ipv6_is_written_as_browsers_do(address: str, expected: str) -> None:
+    assert serialise_ipv6(ipaddress.IPv6Address(address)) == expected
 
 
 labels = st.from_regex(r"[a-z0-9_\-]{1,5}", fullmatch=True)
@@ -349,7 +422,21 @@ def test_a_list_is_a_tuple_that_is_read_once() -> None:
         assert again.allow_origins.matches("https://b.example.com")
 
 
+def test_lists_are_equal_where_all_is() -> None:
+    one, two = OriginList([EXACT]), OriginList([EXACT, WILD])
+    assert one != two
+    assert two != one
+    assert one != OriginList([WILD])
+    assert one == OriginList([EXACT]) == (EXACT,)
+    assert OriginList([]) == ()
+    assert hash(OriginList([])) == hash(())
+    long = [f"https://{number}.example.com" for number in range(2000)]
+    assert hash(OriginList(long)) == hash(OriginList(long)) != hash(OriginList([*long, WILD]))
+
+
 def test_a_long_list_has_a_short_repr() -> None:
+    five = [f"https://{number}.example.com" for number in range(5)]
+    assert repr(OriginList(five)) == repr(tuple(five))
     many = OriginList(f"https://a{i}.example.com" for i in range(1000))
     assert repr(many).endswith("... 1000 in all)")
     assert len(repr(many)) < 250
