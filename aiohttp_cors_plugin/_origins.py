@@ -274,19 +274,23 @@ def is_pattern_problem(value: object, option: str) -> Problem | None:
 # Elements in a piece of a long list. No single step of the interpreter works on more than a piece,
 # so that a list of a million, made or dropped in one thread, does not hold up an event loop in
 # another: growing one large set, or freeing it, takes tens of milliseconds.
-_PIECE: Final = 1024
+_PIECE: Final = 16_384
 
 
-class _Table:
-    """A dictionary in pieces."""
+class _Keys:
+    """A set in pieces."""
 
     __slots__ = ("pieces",)
 
     def __init__(self, expected: int) -> None:
-        self.pieces: list[dict[str, Any]] = [{} for _ in range(expected // _PIECE + 1)]
+        self.pieces: list[set[str]] = [set() for _ in range(expected // _PIECE + 1)]
 
-    def piece(self, key: str) -> dict[str, Any]:
-        return self.pieces[hash(key) % len(self.pieces)]
+    def add(self, key: str) -> bool:
+        """False where it was there."""
+        piece = self.pieces[hash(key) % len(self.pieces)]
+        is_new = key not in piece
+        piece.add(key)
+        return is_new
 
     def __contains__(self, key: str) -> bool:
         return key in self.pieces[hash(key) % len(self.pieces)]
@@ -317,10 +321,11 @@ class OriginList(Sequence[Any]):
 
     def __init__(self, patterns: Iterable[str | re.Pattern[str]], expected: int = 0) -> None:
         """Compile valid patterns, about `expected` of them; `read_origins` is what checks them."""
-        self._exact = _Table(expected)
-        self._below = _Table(expected)
-        self._any_port = _Table(expected)
-        self._partial = _Table(expected)
+        self._exact = _Keys(expected)
+        self._below = _Keys(expected)
+        self._any_port = _Keys(expected)
+        self._partial: list[dict[str, list[tuple[str, str]]]]
+        self._partial = [{} for _ in self._exact.pieces]
         self._pieces: list[list[Any]] = []
         self._length = 0
         regexes: dict[re.Pattern[str], None] = {}
@@ -336,11 +341,8 @@ class OriginList(Sequence[Any]):
                 self._pieces[-1].append(pattern)
                 self._length += 1
         self._regexes = tuple(pattern.fullmatch for pattern in regexes)
-        self._has_patterns = bool(regexes) or any(
-            piece
-            for table in (self._any_port, self._below, self._partial)
-            for piece in table.pieces
-        )
+        pieces = itertools.chain(self._any_port.pieces, self._below.pieces, self._partial)
+        self._has_patterns = bool(regexes) or any(pieces)
         # That of the tuple, for a list of one piece.
         hashes = tuple(hash(tuple(piece)) for piece in self._pieces)
         self._hash = hashes[0] if len(hashes) == 1 else hash(hashes)
@@ -358,15 +360,12 @@ class OriginList(Sequence[Any]):
             if label == ("", ""):
                 key, table, label = pattern.end, self._below, None
             elif label is not None:
-                key, table = pattern.end, self._partial
+                key = pattern.end
             elif pattern.port == "*":
                 key, table = pattern.end, self._any_port
-        piece = table.piece(key)
         if label is None:
-            is_new = key not in piece
-            piece[key] = True
-            return is_new
-        labels = piece.setdefault(key, [])
+            return table.add(key)
+        labels = self._partial[hash(key) % len(self._partial)].setdefault(key, [])
         if label in labels:
             return False
         labels.append(label)
@@ -376,8 +375,9 @@ class OriginList(Sequence[Any]):
         kept = self.kept  # read once: another thread may end the keeping meanwhile
         if kept is not None:
             kept.extend(self._pieces)
-            for table in (self._exact, self._below, self._any_port, self._partial):
+            for table in (self._exact, self._below, self._any_port):
                 kept.extend(table.pieces)
+            kept.extend(self._partial)
 
     def __len__(self) -> int:
         return self._length
@@ -424,6 +424,10 @@ class OriginList(Sequence[Any]):
             return False
         return origin in self._exact or (self._has_patterns and self._matches_pattern(origin))
 
+    def _labels(self, end: str) -> Sequence[tuple[str, str]]:
+        """What stands around the `*` in the partial labels in front of an end."""
+        return self._partial[hash(end) % len(self._partial)].get(end, ())
+
     def _matches_pattern(self, origin: str) -> bool:
         parsed = parse_origin(origin)
         if parsed is None:
@@ -440,9 +444,7 @@ class OriginList(Sequence[Any]):
                 and label.endswith(after)
                 and len(label) > len(before) + len(after)
                 for end in port_ends
-                for before, after in self._partial.piece(start + base + end).get(
-                    start + base + end, ()
-                )
+                for before, after in self._labels(start + base + end)
             ):
                 return True
             while base:

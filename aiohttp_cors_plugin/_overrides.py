@@ -234,13 +234,14 @@ class Overrides:
         view = view_of(route)
         found: list[tuple[str, Layer]] = []
 
-        def add(kind: str, target: object, layers: Iterable[Layer]) -> None:
-            found.extend((f"{kind} {_name(target)}", given) for given in layers)
+        def add(kind: str, target: object, layers: Sequence[Layer]) -> None:
+            if layers:
+                found.extend((f"{kind} {_name(target)}", given) for given in layers)
 
         if view is not None:
             add("@override on", view, marks_on(view))
             add("override of", view, _given(self.of_handlers, view))
-        if route.resource is not None:
+        if self.of_resources:
             add("override of", route.resource, _given(self.of_resources, route.resource))
         if view is not None:
             if method in hdrs.METH_ALL:

@@ -135,6 +135,8 @@ def unwrapped(handler: Any) -> Iterator[Any]:
     """
     for _ in range(100):  # a wrapper that names itself as wrapped would never end
         yield handler
+        if type(handler) is FunctionType and not hasattr(handler, "__wrapped__"):
+            return  # as most are
         if isinstance(handler, functools.partial | functools.partialmethod):
             handler = handler.func
         # Before what it wraps: a bound method shows the attributes of its function.
@@ -467,8 +469,9 @@ def _places(router: web.UrlDispatcher) -> list[Sequence[web.AbstractResource]]:
 
 
 def _answers_options(resource: web.AbstractResource) -> bool:
-    if mounted_app(resource) is not None:
-        return False  # its router has a fallback of its own
-    if not isinstance(resource, web.Resource | web.StaticResource):
-        return True  # what it does cannot be known
+    if type(resource) not in LEAVES:
+        if mounted_app(resource) is not None:
+            return False  # its router has a fallback of its own
+        if not isinstance(resource, web.Resource | web.StaticResource):
+            return True  # what it does cannot be known
     return any(route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS) for route in resource)
