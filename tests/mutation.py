@@ -58,6 +58,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         r"^_REMEMBERED|^_repr\.|lru_cache\(maxsize=256\).*-> .*lru_cache": _SIZE,
         r"^@functools\.lru_cache.* -> $": "remembering changes the time alone",
         r"len\(lines\) == 1 .*len\(lines\) <= 1": "there is no header without a line",
+        r"^\*, -> /,$": "whoever calls it names what is given",
+        r"len\(origin or \"\"\) <= LONGEST_ORIGIN|len\(self\._known\) > _REMEMBERED": _SIZE,
         r"self\.rules\[0\].*self\.rules\[ ?-1\]": "a rule for any origin is the last",
     },
     "_routing": {

@@ -446,3 +446,26 @@ def test_what_is_remembered_of_origins_is_bounded_and_true() -> None:
     assert len(policy._known) <= 1025
     assert policy.judge("https://" + "a" * 5000).rule is None
     assert max(len(origin or "") for origin in policy._known) <= 512
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"), [([], None), ([APP], APP), ([APP, APP], "null"), ([APP, EVIL], "null")]
+)
+def test_several_lines_name_no_origin(lines: list[str], expected: str | None) -> None:
+    headers = CIMultiDict([("Origin", line) for line in lines])
+    assert origin_of(SimpleNamespace(headers=headers)) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("slug", [slug for slug in REASONS if slug != "method-not-served"])
+def test_the_methods_of_a_path_are_told_where_the_method_is_the_reason(slug: str) -> None:
+    assert "the path serves" not in Policy([LIST]).in_words(slug, "x", served=["PUT"])
+    assert "the path serves PUT" in Policy([LIST]).in_words(
+        "method-not-served", "x", served=["PUT"]
+    )
+
+
+def test_a_name_that_sorts_before_the_wildcard_is_exposed_as_it_is() -> None:
+    options = CorsOptions(allow_origins=[APP], allow_credentials=True, expose_headers=["!x"])
+    policy, headers = Policy([options]), CIMultiDict({"X-Other": "1"})
+    assert policy.stamp(policy.judge(APP), "GET", headers) is None
+    assert headers[EXPOSE] == "!x"
