@@ -469,3 +469,25 @@ def test_a_name_that_sorts_before_the_wildcard_is_exposed_as_it_is() -> None:
     policy, headers = Policy([options]), CIMultiDict({"X-Other": "1"})
     assert policy.stamp(policy.judge(APP), "GET", headers) is None
     assert headers[EXPOSE] == "!x"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "otherwise"),
+    [
+        ("http://localhost:*", "origin-not-listed"),
+        (re.compile(r"http://(localhost(:\d+)?|intranet\.example)"), "origin-insecure"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("origin", "is_allowed"),
+    [
+        ("http://localhost", True),
+        ("http://localhost:3000", True),
+        ("http://intranet.example", False),
+    ],
+)
+def test_pages_of_the_own_machine_need_no_encryption_for_credentials(
+    pattern: str | re.Pattern[str], otherwise: str, origin: str, is_allowed: bool
+) -> None:
+    options = CorsOptions(allow_origins=[pattern], allow_credentials=True)
+    assert Policy([options]).judge(origin).reason == (None if is_allowed else otherwise)
