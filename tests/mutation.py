@@ -50,7 +50,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         r'first\.count\("\*"\) > 1: -> .*!= 1': "one is always there, or more",
         r'first != "\*" and .*first > "\*"': "no character of a label sorts before '*'",
         r"len\((text|value)\) <= 253 and ": "a shorter way to what the longer one says too",
-        r"piece\[key\] = True": "the key is looked for, not its value",
+        r'replace\("\*", "x", 1\)': "there is but one",
         r'not host\.startswith\("\["\) (and|or) not': "no wildcard ends as an address does",
     },
     "_policy": {

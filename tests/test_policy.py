@@ -491,3 +491,14 @@ def test_pages_of_the_own_machine_need_no_encryption_for_credentials(
 ) -> None:
     options = CorsOptions(allow_origins=[pattern], allow_credentials=True)
     assert Policy([options]).judge(origin).reason == (None if is_allowed else otherwise)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"allow_credentials": True, "allow_insecure_origins": True}], ids=str
+)
+@pytest.mark.parametrize("pattern", ["http://intranet.example", re.compile("http://intranet.+")])
+def test_encryption_matters_to_credentials_alone(
+    pattern: str | re.Pattern[str], fields: dict[str, Any]
+) -> None:
+    policy = Policy([CorsOptions(allow_origins=[pattern], **fields)])
+    assert policy.judge("http://intranet.example").reason is None
