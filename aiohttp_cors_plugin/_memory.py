@@ -105,7 +105,7 @@ class Memory(Generic[T]):
 
     def _look(self, root: web.Application) -> None:
         self._found.clear()
-        self._root, self._size = root, 0
+        self._root, self._changes, self._size = root, Memory.changes, 0
         self._is_usable, self._has_domains = True, False
         self._apps, self._views = [root], []
         for app in self._apps:  # grows while it is walked

@@ -21,7 +21,6 @@ from aiohttp_cors_plugin._state import STATE, State, governing
 from aiohttp_cors_plugin._targets import locate
 from aiohttp_cors_plugin.options import Changes, CorsOptions, Unpack
 
-_PIECES_AT_ONCE: Final = 16
 _NOT_GIVEN: Final[Any] = Marker("CorsOptions()")
 
 
@@ -265,8 +264,8 @@ CORS: Final = web.AppKey("CORS", Cors)
 
 
 def _let_go(pieces: list[Any]) -> None:
-    """Free what a long list of origins was made of; in a running loop a bit at a time."""
-    del pieces[-_PIECES_AT_ONCE:]
+    """Free what a long list of origins was made of; in a running loop a piece at a time."""
+    del pieces[-1:]
     if pieces:
         with contextlib.suppress(RuntimeError):
             asyncio.get_running_loop().call_soon(_let_go, pieces)

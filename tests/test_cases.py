@@ -638,14 +638,14 @@ async def test_the_order_of_setup_middlewares_and_routes_does_not_matter(
 
     app, sub = web.Application(), web.Application()
     sub.router.add_put("/x", ok)
-    todo: dict[str, Callable[[], object]] = {
+    does: dict[str, Callable[[], object]] = {
         "setup": lambda: setup(app, LISTED),
         "middleware": lambda: app.middlewares.append(nobody),
         "route": lambda: app.router.add_put("/x", ok),
         "mount": lambda: app.add_subapp("/sub", sub),
     }
     for step in steps:
-        todo[step]()
+        does[step]()
     client = await aiohttp_client(app)
     for path in ("/x", "/sub/x"):
         response = await client.options(path, headers=preflight("PUT"))

@@ -75,6 +75,14 @@ def test_what_is_kept_is_found_until_something_changes(change: Any, is_kept: boo
     assert memory.find(app, asking("/other")) is None
 
 
+def test_what_is_kept_first_is_found_whatever_changed_before() -> None:
+    app = plain_app()
+    memory: Memory[str] = Memory()
+    Memory.forget()
+    memory.keep(app, asking(), "found", next(iter(app.router.resources())))
+    assert memory.find(app, asking()) == "found"
+
+
 def test_another_root_knows_nothing_of_it() -> None:
     app, other = plain_app(), plain_app()
     memory = remembering(app)

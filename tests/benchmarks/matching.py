@@ -90,8 +90,9 @@ async def measure(effort: Effort) -> Report:
             answer = "hit" if hit else "miss"
             shown = [nanoseconds(times[name]) for name in ("few", "many")]
             rows.append([kind, answer, f"{different:,}", *shown, ratio.show()])
-            if different == 1000:
-                what = f"matching, {kind}, {answer}, {number:,} over {FEW}"
+            if different > 1:
+                memory = "" if different == 1000 else ", without memory"
+                what = f"matching, {kind}, {answer}{memory}, {number:,} over {FEW}"
                 report.budgets.append(Budget(what, 1.3, ratio))
     header = ("patterns", "answer", "origins asked about", f"{FEW}", f"{number:,}", "ratio")
     report.table(header, rows)
