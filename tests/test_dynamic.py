@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from aiohttp_cors_plugin import CORS, CorsOptions, setup
+from aiohttp_cors_plugin.plugin import _let_go
 from tests.app import APP, cors_headers, ok, preflight
 
 
@@ -260,3 +261,13 @@ async def test_a_swap_drops_a_long_list_in_small_steps(aiohttp_client: Any) -> N
         response = await client.get("/", headers={"Origin": origins[-1]})
         assert response.headers["Access-Control-Allow-Origin"] == origins[-1]
         assert [end() is None for end in ends] == [True] * number + [False]
+
+
+async def test_one_step_drops_one_piece() -> None:
+    pieces: list[Any] = [[], [], []]
+    _let_go(pieces)
+    lengths = [len(pieces)]
+    while pieces:
+        await asyncio.sleep(0)
+        lengths.append(len(pieces))
+    assert lengths == [2, 1, 0]

@@ -105,6 +105,16 @@ async def test_hooks_of_the_user_see_preflights_with_their_application(
     assert seen == [(app, cors, {"id": "7"})] * 2
 
 
+# What a refusal in debug mode has where the origin passed.
+PASSED = [
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Credentials",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Headers",
+    "Vary",
+]
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status", "expected", "reason"),
     [
@@ -115,13 +125,7 @@ async def test_hooks_of_the_user_see_preflights_with_their_application(
             "/plain",
             preflight("DELETE"),
             200,
-            [
-                "Access-Control-Allow-Origin",
-                "Access-Control-Allow-Credentials",
-                "Access-Control-Allow-Methods",
-                "Access-Control-Allow-Headers",
-                "Vary",
-            ],
+            PASSED,
             "method-not-served",
             id="method",
         ),
@@ -133,13 +137,7 @@ async def test_hooks_of_the_user_see_preflights_with_their_application(
             "/plain",
             preflight("PUT", APP, "x-other"),
             200,
-            [
-                "Access-Control-Allow-Origin",
-                "Access-Control-Allow-Credentials",
-                "Access-Control-Allow-Methods",
-                "Access-Control-Allow-Headers",
-                "Vary",
-            ],
+            PASSED,
             "header-not-allowed",
             id="header",
         ),

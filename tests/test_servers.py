@@ -17,6 +17,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,47 +26,21 @@ import uvloop
 from aiohttp import ClientResponse, ClientSession, TCPConnector, WSServerHandshakeError, web
 
 from aiohttp_cors_plugin import CorsOptions, is_same_origin, setup
+from tests import answers
+from tests.answers import READABLE, REFUSED, allowed
 from tests.app import ADMIN, APP, EVIL, cors_headers, make_app, preflight
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPE = asyncio.subprocess.PIPE
 LONGEST = 30  # seconds, for whatever is waited for
 
-OPTIONS = CorsOptions(
-    allow_origins=[APP],
-    allow_credentials=True,
-    allow_headers=["X-Token"],
-    expose_headers=["X-Total"],
-    guard_websockets=True,
-)
-READABLE = {
-    "Access-Control-Allow-Origin": APP,
-    "Access-Control-Allow-Credentials": "true",
-    "Access-Control-Expose-Headers": "X-Total",
-    "Vary": "Origin",
-}
-UNREADABLE = {"Vary": "Origin"}
-
-
-def allowed(methods: str) -> dict[str, str]:
-    """What a successful preflight brings."""
-    return {
-        "Access-Control-Allow-Origin": APP,
-        "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Allow-Methods": methods,
-        "Access-Control-Allow-Headers": (
-            "Accept, Accept-Language, Content-Language, Content-Type, Range, X-Token"
-        ),
-        "Access-Control-Max-Age": "600",
-        "Vary": "Origin",
-    }
-
+OPTIONS = replace(answers.OPTIONS, guard_websockets=True)
 
 Row = tuple[str, str, dict[str, str], int, dict[str, str]]
 ROWS: dict[str, Row] = {
     "allowed": ("GET", "/plain", {"Origin": APP}, 200, READABLE),
-    "refused": ("GET", "/plain", {"Origin": EVIL}, 200, UNREADABLE),
-    "no-origin": ("GET", "/plain", {}, 200, UNREADABLE),
+    "refused": ("GET", "/plain", {"Origin": EVIL}, 200, REFUSED),
+    "no-origin": ("GET", "/plain", {}, 200, REFUSED),
     "unauthorised": ("GET", "/members/me", {"Origin": APP}, 401, READABLE),
     "nowhere": ("GET", "/nothing", {"Origin": APP}, 404, READABLE),
     "method-not-served": ("DELETE", "/plain", {"Origin": APP}, 405, READABLE),
@@ -87,14 +62,14 @@ ROWS: dict[str, Row] = {
         204,
         allowed("PATCH"),
     ),
-    "preflight-refused-by-origin": ("OPTIONS", "/plain", preflight("PUT", EVIL), 403, UNREADABLE),
-    "preflight-refused-by-method": ("OPTIONS", "/plain", preflight("PATCH"), 403, UNREADABLE),
+    "preflight-refused-by-origin": ("OPTIONS", "/plain", preflight("PUT", EVIL), 403, REFUSED),
+    "preflight-refused-by-method": ("OPTIONS", "/plain", preflight("PATCH"), 403, REFUSED),
     "preflight-refused-by-header": (
         "OPTIONS",
         "/plain",
         preflight("PUT", headers="x-other"),
         403,
-        UNREADABLE,
+        REFUSED,
     ),
 }
 Seen = dict[str, tuple[int, dict[str, str]]]
@@ -423,7 +398,7 @@ LISTED = CorsOptions(allow_origins=[APP, ADMIN], allow_credentials=True)
 
 def listed(origin: str | None) -> dict[str, str]:
     if origin not in (APP, ADMIN):
-        return UNREADABLE
+        return REFUSED
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Credentials": "true",
