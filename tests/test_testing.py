@@ -868,12 +868,15 @@ async def test_a_method_goes_out_as_browsers_send_it(aiohttp_client: Any) -> Non
     app.router.add_patch("/things", allow)
     app.router.add_options("/things", allow)
     page = await page_on(aiohttp_client, app)
-    if HttpRequestParser is HttpRequestParserPy:  # it takes the method, and makes PATCH of it
-        assert (await page.fetch("/things", method="patch")).status == 200
-        return
-    with pytest.raises(FetchError, match="allow-origin-missing") as caught:
-        await page.fetch("/things", method="patch")
-    assert sent(caught.value.requests) == ["OPTIONS things 200 first", "patch things 400"]
+    try:
+        requests = (await page.fetch("/things", method="patch")).requests
+    except FetchError as error:
+        requests = error.requests
+    # The parser in Python takes the method, and in later versions makes PATCH of it.
+    statuses = (200, 405) if HttpRequestParser is HttpRequestParserPy else (400,)
+    first, second = sent(requests)
+    assert first == "OPTIONS things 200 first"
+    assert second in [f"patch things {status}" for status in statuses]
 
 
 async def test_a_resource_that_fails_leaves_the_browsers_reason(aiohttp_client: Any) -> None:
