@@ -57,6 +57,8 @@ ORDER = (
 THIRD_PARTY = {"_policy": {"multidict"}, "options": {"publicsuffixlist"}}
 # Underscore attributes of anything but `self`, all of them aiohttp's.
 REACHED = {
+    ("_policy", "request._headers"),
+    ("_policy", "response._headers"),
     ("_routing", "root._handle"),
     ("_routing", "router._resource_index"),
     ("_stamping", "request._match_info"),
