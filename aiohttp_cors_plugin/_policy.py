@@ -52,8 +52,9 @@ _CORS_HEADERS: Final = (_ALLOW_ORIGIN, *_OTHERS)
 
 # Few origins make nearly all requests: for these a wildcard costs what an exact origin costs,
 # rules what one of them does, and a list of a million, which fits no cache of a processor, what
-# a list of ten does.
-_REMEMBERED: Final = 1024
+# a list of ten does. As many are remembered as are listed, within these bounds.
+_LEAST_REMEMBERED: Final = 1024
+_MOST_REMEMBERED: Final = 16_384
 
 Ask = Callable[["OriginPredicate", str], Awaitable[str | None]]
 """Asks a predicate about an origin: None where it allows it, else the reason why not."""
@@ -243,6 +244,7 @@ class Policy:
         "__weakref__",
         "_cleared",
         "_known",
+        "_most_known",
         "_vary_value",
         "guards_websockets",
         "is_constant",
@@ -267,6 +269,9 @@ class Policy:
                 names |= {name.lower(): name for name in rule.options.vary}
             self.vary = tuple(names.values())
         self._vary_value = ", ".join(self.vary)
+        lists = [rule.allow_origins for rule in options]
+        listed = sum(len(origins) for origins in lists if isinstance(origins, OriginList))
+        self._most_known = max(_LEAST_REMEMBERED, min(listed, _MOST_REMEMBERED))
         # Verdicts; before each the value of Access-Control-Allow-Origin, if that is all there is.
         self._known: dict[str | None, tuple[str | None, Verdict]] = {None: (None, _NO_ORIGIN)}
 
@@ -280,18 +285,19 @@ class Policy:
         if self.is_constant:
             return Verdict(self.rules[0], None, "*")
         known = self._known.get(origin)
-        if known is not None:
-            return known[1]
-        assert origin is not None  # is always known
+        return (self._learn(origin or "") if known is None else known)[1]
+
+    def _learn(self, origin: str) -> tuple[str | None, Verdict]:
+        """Judge an origin, and remember it as long as there is room."""
         verdict = self._judge(origin)
-        if len(self._known) > _REMEMBERED:
+        rule = verdict.rule
+        found = verdict.allowed if rule is not None and rule.is_plain else None, verdict
+        if len(self._known) > self._most_known:
             self._known.clear()
             self._known[None] = None, _NO_ORIGIN
         if len(origin) <= LONGEST_ORIGIN:
-            rule = verdict.rule
-            plain = verdict.allowed if rule is not None and rule.is_plain else None
-            self._known[origin] = plain, verdict
-        return verdict
+            self._known[origin] = found
+        return found
 
     def _judge(self, origin: str) -> Verdict:
         for rule in self.rules:
@@ -349,7 +355,8 @@ class Policy:
 
         Only where `needs_asking` is false.
         """
-        known, vary, vary_value, first = self._known, self.vary, self._vary_value, self.rules[0]
+        known, learn, first = self._known, self._learn, self.rules[0]
+        vary, vary_value = self.vary, self._vary_value
 
         def constant(_request: RequestLike, response: ResponseLike) -> None:
             first.write("*", response.headers)
@@ -379,12 +386,14 @@ class Policy:
         def listed(request: RequestLike, response: ResponseLike) -> None:
             try:
                 (origin,) = request._headers.getall(_ORIGIN, _NOBODY)  # noqa: SLF001
-                plain, verdict = known[origin]
                 headers = response._headers  # noqa: SLF001
-            # Several, one that is new here, or there are no such names any longer.
-            except (ValueError, KeyError, AttributeError):
+            except (ValueError, AttributeError):  # several, or there are no such names any longer
                 general(request, response)
                 return
+            try:
+                plain, verdict = known[origin]
+            except KeyError:
+                plain, verdict = learn(origin)
             if headers.setdefault(_VARY, vary_value) is not vary_value:
                 add_vary(headers, vary)
             if (

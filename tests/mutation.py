@@ -55,11 +55,11 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "_policy": {
         r"^if TYPE_CHECKING": "names for annotations alone, which nothing reads",
-        r"^_REMEMBERED|^_repr\.|lru_cache\(maxsize=256\).*-> .*lru_cache": _SIZE,
+        r"^_(LEAST|MOST)_REMEMBERED|^_repr\.|lru_cache\(maxsize=256\).*-> .*lru_cache": _SIZE,
         r"^@functools\.lru_cache.* -> $": "remembering changes the time alone",
         r"len\(lines\) == 1 .*len\(lines\) <= 1": "there is no header without a line",
         r"^\*, -> /,$": "whoever calls it names what is given",
-        r"len\(origin or \"\"\) <= LONGEST_ORIGIN|len\(self\._known\) > _REMEMBERED": _SIZE,
+        r"len\(origin\) <= LONGEST_ORIGIN|len\(self\._known\) > self": _SIZE,
         r"self\.rules\[0\].*self\.rules\[ ?-1\]": "a rule for any origin is the last",
     },
     "_routing": {

@@ -465,6 +465,24 @@ def test_what_is_remembered_of_origins_is_bounded_and_true() -> None:
 
 
 @pytest.mark.parametrize(
+    ("listed", "asked", "most"), [(3000, 3000, 3001), (20_000, 16_384, 16_385)]
+)
+def test_as_many_origins_are_remembered_as_a_long_list_has_within_bounds(
+    listed: int, asked: int, most: int
+) -> None:
+    origins = [f"https://a{number}.example.com" for number in range(listed)]
+    half = listed // 2
+    policy = Policy([CorsOptions(allow_origins=part) for part in (origins[:half], origins[half:])])
+    for _ in range(2):
+        for origin in origins[:asked]:
+            assert policy.judge(origin).allowed == origin
+        assert len(policy._known) == most
+    for number in range(listed):
+        policy.judge(f"https://b{number}.example.com")
+        assert len(policy._known) <= most
+
+
+@pytest.mark.parametrize(
     ("lines", "expected"), [([], None), ([APP], APP), ([APP, APP], "null"), ([APP, EVIL], "null")]
 )
 def test_several_lines_name_no_origin(lines: list[str], expected: str | None) -> None:

@@ -67,7 +67,7 @@ async def measure(effort: Effort) -> Report:
     number = effort.size(1_000_000, 1000)
     report = Report("Matching")
     report.text(
-        "In ns, without the rest of a request. A policy remembers its last 1,024 answers: the "
+        "In ns, without the rest of a request. A policy remembers some thousand answers: the "
         "budget is judged with 1,000 origins. Those with 100,000 ask the list itself, which "
         "remembers none: there an answer out of the long list waits for main memory, half a "
         "microsecond, while all ten of the short one are in the processor's cache."

@@ -226,7 +226,7 @@ async def _growth(report: Report, effort: Effort) -> None:
     sizes = [10**power for power in range(7) if 10**power <= most]
     report.text(
         "Growth with the number of origins: the same; the same origin each time, and up to 10,000 "
-        "different ones, more than a list remembers."
+        "different ones."
     )
     await _grow(report, effort, "origins, one asks", sizes, functools.partial(_with_origins, 1))
     different = functools.partial(_with_origins, 10_000)
