@@ -42,7 +42,7 @@ ROUNDS = 4  # of all kinds of requests, over one connection
 OVERRIDES = 3  # in each leg; every one is kept, on top of those before
 LONGEST = 60  # seconds without an answer
 # What a process may gain between the first point and the last: caches of Python, of aiohttp and of
-# policies (1,024 origins each) are fuller at one moment than at another.
+# policies (1,024 origins each, where few are listed) are fuller at one moment than at another.
 MOST = {"resident": 8_000_000, "blocks": 8_000, "objects": 2_000, "tasks": 0}
 
 TURNS = (1, 2)
