@@ -338,7 +338,7 @@ class Policy:
         Then nothing is left that would let a script read the response, a header that a handler
         set by hand included.
         """
-        if self.vary and headers.setdefault(_VARY, self._vary_value) is not self._vary_value:
+        if self.vary and headers.setdefault(_VARY, self._vary_value) != self._vary_value:
             add_vary(headers, self.vary)
         return self._give(verdict, method, headers)
 
@@ -394,7 +394,7 @@ class Policy:
                 plain, verdict = known[origin]
             except KeyError:
                 plain, verdict = learn(origin)
-            if headers.setdefault(_VARY, vary_value) is not vary_value:
+            if headers.setdefault(_VARY, vary_value) != vary_value:
                 add_vary(headers, vary)
             if (
                 plain is not None

@@ -57,6 +57,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         r"^if TYPE_CHECKING": "names for annotations alone, which nothing reads",
         r"^_(LEAST|MOST)_REMEMBERED|^_repr\.|lru_cache\(maxsize=256\).*-> .*lru_cache": _SIZE,
         r"^@functools\.lru_cache.* -> $": "remembering changes the time alone",
+        r"setdefault\(_VARY, .* is not": "what is equal needs nothing added, be it the same or not",
         r"len\(lines\) == 1 .*len\(lines\) <= 1": "there is no header without a line",
         r"^\*, -> /,$": "whoever calls it names what is given",
         r"len\(origin\) <= LONGEST_ORIGIN|len\(self\._known\) > self": _SIZE,

@@ -128,6 +128,19 @@ def test_a_header_beside_one_that_was_sent_before_is_replaced_too() -> None:
     assert list(again.headers.items()) == [("Vary", "Origin"), (ALLOW, APP)]
 
 
+@pytest.mark.parametrize(
+    ("by_hand", "expected"),
+    [("Cookie", "Cookie, Origin"), ("User-Agent", "User-Agent, Origin"), ("Origin", "Origin")],
+)
+def test_whichever_way_the_vary_that_is_there_is_added_to(by_hand: str, expected: str) -> None:
+    policy = Policy([LIST])
+    stamper = policy.stamper(lambda *_: None)
+    slowly, quickly = (CIMultiDict({"Vary": by_hand}) for _ in range(2))
+    policy.stamp(policy.judge(APP), "GET", slowly)
+    stamper(having(CIMultiDict({"Origin": APP})), having(quickly))
+    assert dict(slowly) == dict(quickly) == {"Vary": expected, ALLOW: APP}
+
+
 def test_timing_set_by_hand_is_left_alone_unless_the_policy_speaks_of_it() -> None:
     for options, expected in ((LIST, "x"), (FULL, None)):
         policy = Policy([options])
