@@ -52,20 +52,23 @@ async def measure(effort: Effort) -> Report:
         report.text(words)
     report.text(
         "What the configuration and the startup of an application add to the same without CORS "
-        f"(first column: milliseconds, MiB of resident memory), {rounds} processes for each."
+        "(first column), in milliseconds and in bytes of resident memory for each route; "
+        f"{rounds} processes for each."
     )
     rows = []
     for number in sizes:
         none = f"{NONE} {number}"
-        row = [f"{number:,}", _ms(spread(seconds[none])) + ", " + _mib(spread(memory[none]))]
+        row = [f"{number:,}"]
+        row += [_ms(spread(seconds[none])), _for_each(spread(memory[none]), number)]
         for variant in VARIANTS[1:]:
             mine = f"{variant} {number}"
             if mine not in seconds:
-                row.append("-")
+                row += ["-", "-"]
                 continue
-            row.append(f"{_ms(added(seconds, mine, none))}, {_mib(added(memory, mine, none))}")
+            size = added(memory, mine, none)
+            row += [_ms(added(seconds, mine, none)), _for_each(size, number)]
         rows.append(row)
-    report.table(("routes", *VARIANTS), rows)
+    report.table(("routes", *(f"{v}, {unit}" for v in VARIANTS for unit in ("ms", "bytes"))), rows)
     _judge(report, sizes, seconds, memory)
     _options(report, effort, rounds)
     return report
@@ -117,8 +120,8 @@ def _ms(seconds: Spread) -> str:
     return Spread(seconds.low * 1e3, seconds.middle * 1e3, seconds.high * 1e3).show(1)
 
 
-def _mib(size: Spread) -> str:
-    return f"{size.middle / 2**20:.1f}"
+def _for_each(value: Spread, number: int) -> str:
+    return f"{value.middle / number:,.0f}"
 
 
 def _in_a_process(variant: str, number: int) -> dict[str, float]:
