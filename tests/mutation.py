@@ -56,9 +56,10 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "_policy": {
         r"^if TYPE_CHECKING": "names for annotations alone, which nothing reads",
         r"^_(LEAST|MOST)_REMEMBERED|^_repr\.|lru_cache\(maxsize=256\).*-> .*lru_cache": _SIZE,
-        r"^@functools\.lru_cache.* -> $": "remembering changes the time alone",
+        r"^ *@functools\.lru_cache.* -> $": "remembering changes the time alone",
         r"setdefault\(_VARY, .* is not": "what is equal needs nothing added, be it the same or not",
         r"len\(lines\) == 1 .*len\(lines\) <= 1": "there is no header without a line",
+        r"lines\[ ?-1\] if len\(lines\) == 1": "of one line the first is the last",
         r"^\*, -> /,$": "whoever calls it names what is given",
         r"len\(origin\) <= LONGEST_ORIGIN|len\(self\._known\) > self": _SIZE,
         r"self\.rules\[0\].*self\.rules\[ ?-1\]": "a rule for any origin is the last",
