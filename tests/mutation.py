@@ -68,9 +68,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         r"METH_ANY and .* -> if route\.method <= ": "no method that is served sorts before '*'",
         r'part == "/": -> if part <= "/"': "a path begins with '/'",
         r"len\(bare\.apps\) > 1: -> ": "one application is always there, and more is but asked",
-        r"asks is Announced|known is route .*known == route|is not self\.app\b.*!= self\.app": (
-            _IDENTITY
-        ),
+        r"(asks|type\(handler\)) is .* == |known is route .*known == route": _IDENTITY,
+        r"is not self\.app\b.*!= self\.app": _IDENTITY,
         r"request\[_PASSED\] = ": "the key is looked for, not its value",
     },
 }
