@@ -179,10 +179,8 @@ def mounted_app(resource: web.AbstractResource) -> web.Application | None:
 class About(Protocol):
     """What a preflight is about."""
 
-    @property
-    def target(self) -> web.UrlMappingMatchInfo:
-        """The match of the announced request."""
-        ...
+    target: web.UrlMappingMatchInfo
+    """The match of the announced request."""
 
 
 class PreflightMatch(web.UrlMappingMatchInfo):
@@ -281,8 +279,7 @@ class Root:
 class Decider(Protocol):
     """Finds out what a preflight is about, None where that is nothing."""
 
-    @property
-    def known(self) -> Callable[[web.Application, web.Request], About | None]:
+    def known(self, root: web.Application, request: web.Request, /) -> About | None:
         """What is remembered, if anything is."""
         ...
 
