@@ -279,7 +279,7 @@ class Root:
 class Decider(Protocol):
     """Finds out what a preflight is about, None where that is nothing."""
 
-    def known(self, root: web.Application, request: web.Request, /) -> About | None:
+    def known(self, root: web.Application, request: web.Request) -> About | None:
         """What is remembered, if anything is."""
         ...
 

@@ -430,8 +430,22 @@ def test_lists_are_equal_where_all_is() -> None:
     assert one == OriginList([EXACT]) == (EXACT,)
     assert OriginList([]) == ()
     assert hash(OriginList([])) == hash(())
-    long = [f"https://{number}.example.com" for number in range(2000)]
+    long = [f"https://{number}.example.com" for number in range(40_000)]
     assert hash(OriginList(long)) == hash(OriginList(long)) != hash(OriginList([*long, WILD]))
+    assert OriginList(long) == OriginList(long) != OriginList([*long[:-1], WILD])
+    assert OriginList(long[:20_000]) != tuple(long[:20_000])  # whose hash is another
+
+
+def test_a_long_list_has_its_patterns_in_their_order() -> None:
+    patterns = [f"https://{number}.example.com" for number in range(40_000)]
+    found = OriginList(patterns)
+    assert [*found] == patterns
+    assert len(found) == 40_000
+    for place in (0, 1, 16_383, 16_384, 32_768, 39_999, -1, -40_000):
+        assert found[place] == patterns[place]
+    assert found[16_380:32_770:7] == tuple(patterns[16_380:32_770:7])
+    with pytest.raises(IndexError):
+        found[40_000]
 
 
 def test_a_long_list_has_a_short_repr() -> None:
