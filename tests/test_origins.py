@@ -344,6 +344,7 @@ def test_what_nobody_on_the_way_can_change(host: str, expected: bool) -> None:
         ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"),
         ("0:0:0:0:0:0:0:0", "::"),
         ("0:0:0:0:0:0:7f00:1", "::7f00:1"),
+        ("0:0:1:0:0:1:1:1", "::1:0:0:1:1:1"),  # the first of equals
     ],
 )
 def test_ipv6_is_written_as_browsers_do(address: str, expected: str) -> None:
