@@ -39,8 +39,11 @@ _SIZE: Final = "how much is remembered or shown is a matter of taste, within a w
 _IDENTITY: Final = "nothing else is equal to it"
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "_origins": {
-        r"range\(expected // _PIECE \+ 1\)|^_PIECE|^LONGEST_ORIGIN": _SIZE,
-        r"^@overload": "read by type checkers alone",
+        r"range\(expected // _PIECE \+ 1\)|expected: int = |^_PIECE|^LONGEST_ORIGIN": _SIZE,
+        r"maxsplit=": "what comes first is the same, however often the rest is split",
+        r"range\(0, 3[12], 4\)": "the last begins at 28",
+        r"hashes\[ ?-1\] if len\(hashes\) == 1": "of one the first is the last",
+        r"^ *@overload": "read by type checkers alone",
         r"^DEFAULT_PORTS": "what no page comes from has a port here to be refused, whichever",
         r'"0" if g == "0" .*g <= "0"': "no digit is below '0'",
         r'rest\.count\("/"\) == 1.*<= 1': "what ends with a slash has one",

@@ -17,6 +17,7 @@ from aiohttp_cors_plugin._origins import (
     Origin,
     OriginList,
     Pattern,
+    host_problem,
     is_insecure,
     is_loopback,
     keeping_pieces,
@@ -423,6 +424,20 @@ def test_a_list_is_a_tuple_that_is_read_once() -> None:
         assert again.allow_origins.matches("https://b.example.com")
 
 
+@pytest.mark.parametrize(
+    ("host", "slug"),
+    [
+        ("0.0.1", "wildcard-over-ip"),
+        ("a..b", "origin-empty-label"),
+        (f"{'a' * 64}.com", "origin-label-too-long"),
+    ],
+)
+def test_what_is_wrong_with_a_host_is_wrong_below_a_wildcard_too(host: str, slug: str) -> None:
+    plain = host_problem("https", f"x.{host}")
+    assert plain is not None
+    assert parse_pattern(f"https://*.{host}") == (slug, plain[1])
+
+
 def test_lists_are_equal_where_all_is() -> None:
     one, two = OriginList([EXACT]), OriginList([EXACT, WILD])
     assert one != two
@@ -452,10 +467,19 @@ def test_a_long_list_has_its_patterns_in_their_order() -> None:
 def test_a_long_list_has_a_short_repr() -> None:
     five = [f"https://{number}.example.com" for number in range(5)]
     assert repr(OriginList(five)) == repr(tuple(five))
-    many = OriginList(f"https://a{i}.example.com" for i in range(1000))
-    assert repr(many).endswith("... 1000 in all)")
-    assert len(repr(many)) < 250
+    for number in (6, 1000):
+        many = OriginList(f"https://{i}.example.com" for i in range(number))
+        assert repr(many) == f"({repr(tuple(five))[1:-1]}, ... {number} in all)"
     assert eval(repr(OriginList([EXACT]))) == (EXACT,)
+
+
+def test_all_that_a_list_has_is_kept_to_be_let_go_in_steps() -> None:
+    found = OriginList([EXACT, WILD, PARTIAL, PORTS])
+    tables = (found._exact, found._below, found._any_port)
+    parts = [*found._pieces, *found._partial, *(one for table in tables for one in table.pieces)]
+    with keeping_pieces() as kept:
+        del found
+        assert {id(part) for part in parts} <= {id(part) for part in kept}
 
 
 def test_a_list_may_end_after_the_names_of_its_module() -> None:
