@@ -19,6 +19,7 @@ import os
 import random
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -42,7 +43,7 @@ LAPS = 7
 HELLO, RECORDS, PREFLIGHT = "hello", "records", "preflight"
 KINDS = {
     HELLO: "GET of five bytes, with an `Origin` out of ten",
-    RECORDS: "GET of 100 records in JSON, with an `Origin` out of ten",
+    RECORDS: "GET of 100 records of eight fields, SQLite to JSON, with an `Origin` out of ten",
     PREFLIGHT: "Preflights of a PUT",
 }
 
@@ -139,8 +140,23 @@ async def _hello(_request: web.Request) -> web.Response:
     return web.Response(text="hello")
 
 
+@functools.cache
+def _database() -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    fields = "id, name, description, price, currency, stock, owner, changed"
+    database.execute(f"CREATE TABLE things ({fields})")
+    rows = [
+        (n, f"thing {n}", f"What thing {n} is good for.", n / 4, "EUR", n, "shop", "2026-11-26")
+        for n in range(100)
+    ]
+    database.executemany("INSERT INTO things VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    return database
+
+
 async def _records(_request: web.Request) -> web.Response:
-    return web.json_response([{"id": n, "name": f"thing {n}", "price": n / 4} for n in range(100)])
+    rows = _database().execute("SELECT * FROM things ORDER BY name")
+    return web.json_response([dict(row) for row in rows])
 
 
 async def _serve(variant: str) -> None:
