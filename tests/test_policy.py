@@ -429,7 +429,7 @@ def test_the_quick_way_to_stamp_does_what_the_slow_one_does(
     stamper = policy.stamper(lambda _request, reason, _rule=None: reports.append(reason))
     expected = CIMultiDict({"Content-Type": "text/plain", **by_hand})
     reason = policy.stamp(policy.judge(origin_of(request)), method, expected)
-    for _ in range(3):  # the first time by the slow way
+    for _ in range(3):  # the first time the origin is new
         headers = CIMultiDict({"Content-Type": "text/plain", **by_hand})
         stamper(request, having(headers))
         assert sorted(headers.items()) == sorted(expected.items())
