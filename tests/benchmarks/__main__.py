@@ -62,8 +62,8 @@ def document(reports: Sequence[Report], effort: Effort) -> str:
     intro = (
         f"Measured with {platform.python_implementation()} {platform.python_version()}, {versions} "
         f"on {platform.system()}, {platform.machine()}, {os.cpu_count()} CPUs. All variants are "
-        "measured in turn in one process; ratios are taken within a round, and what is shown is "
-        "the median of the rounds with its quartiles in brackets."
+        "measured in turn, in one process where nothing else is said; ratios are taken within a "
+        "round, and what is shown is the median of the rounds with its quartiles in brackets."
     )
     if effort.quick:
         intro += " **One quick round: these figures mean nothing.**"
