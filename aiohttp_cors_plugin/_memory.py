@@ -19,10 +19,16 @@ _MOST: Final = 1024
 _LONGEST: Final = 512  # characters of a path, and of a host
 # What these reach depends on the method, the path and, with domains, the host. Subclasses may look
 # at anything.
+_ROUTERS: Final = frozenset({web.UrlDispatcher})
 _MOUNTS: Final = frozenset({PrefixedSubAppResource, MatchedSubAppResource})
 _RULES: Final = frozenset({type(None), Domain, MaskDomain})
 
 T = TypeVar("T")
+
+
+def _is_one_of(kinds: Collection[type], router: object) -> bool:
+    """Whether a router or a resource resolves as its class does, and that is one of these."""
+    return type(router) in kinds and "resolve" not in vars(router)
 
 
 class Memory(Generic[T]):
@@ -30,7 +36,8 @@ class Memory(Generic[T]):
 
     Forgotten when a resource is added to a router that is asked for the path, or a route to a
     resource that is tried for it, or when the options of any application change. Applications with
-    routers, resources or rules of classes of their own are asked each time.
+    routers, resources or rules of classes of their own, or with a `resolve` of their own, are asked
+    each time.
     """
 
     changes: ClassVar[int] = 0
@@ -109,17 +116,17 @@ class Memory(Generic[T]):
         self._is_usable, self._has_domains = True, False
         self._apps, self._views = [root], []
         for app in self._apps:  # grows while it is walked
-            self._is_usable &= type(app.router) is web.UrlDispatcher
+            self._is_usable &= _is_one_of(_ROUTERS, app.router)
             self._views.append(app.router.resources())
             self._size += len(self._views[-1])
             for resource in self._views[-1]:
-                if type(resource) in LEAVES:
+                if _is_one_of(LEAVES, resource):
                     continue
                 sub = mounted_app(resource)
                 if sub is None:
                     self._is_usable = False
                     continue
                 rule = resource.get_info().get("rule")
-                self._is_usable &= type(resource) in _MOUNTS and type(rule) in _RULES
+                self._is_usable &= _is_one_of(_MOUNTS, resource) and type(rule) in _RULES
                 self._has_domains |= rule is not None
                 self._apps.append(sub)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -120,8 +121,10 @@ async def judge(request: web.Request, about: Announcement) -> Decision:
         return policy.refusal("method-not-served", method)
     origin = origin_of(request) or ""
     lines = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, ())
-    # Callables see the announced request's match; hooks see its applications in `request` too.
-    reached = cast(web.Request, Reached(request, about.target))
+    # Callables see the announced request's match, a copy each, since what is remembered of a path
+    # serves other preflights too; hooks see its applications in `request`.
+    target = copy(about.target) if policy.needs_asking else about.target
+    reached = cast(web.Request, Reached(request, target))
     verdict = await verdict_on(origin, policy, reached, owner.failures)
     served: Sequence[str] = [method] if about.is_served else ()
     if verdict.rule is not None:

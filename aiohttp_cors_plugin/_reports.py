@@ -15,6 +15,7 @@ from aiohttp_cors_plugin._requests import (
     is_no_fetch,
     is_preflight,
     is_same_origin,
+    match_of,
 )
 from aiohttp_cors_plugin._routing import place_of
 
@@ -41,7 +42,7 @@ class Reports:
         what, method = "response hidden", request.method
         if is_preflight(request):
             what, method = "preflight left to the application", announced_method(request)
-        origin, place = origin_of(request) or "", place_of(request.match_info)
+        origin, place = origin_of(request) or "", place_of(match_of(request))
         subject = {"method-not-allowed": method, "no-policy": ""}.get(reason, origin)
         refusal = Refusal(what, method, place, origin, reason, subject, source)
         if (remark := self._repeats.remark(refusal)) is not None:
@@ -54,7 +55,7 @@ class Reports:
         """A WebSocket that is refused: unlike a response that is hidden, nobody gets it."""
         if not logger.isEnabledFor(logging.INFO):
             return
-        origin, place = origin_of(request) or "", place_of(request.match_info)
+        origin, place = origin_of(request) or "", place_of(match_of(request))
         refusal = Refusal("handshake refused", hdrs.METH_GET, place, origin, reason, origin, source)
         if (remark := self._repeats.remark(refusal)) is not None:
             log_refusal(logging.INFO, refusal, request, policy.in_words(reason, origin) + remark)

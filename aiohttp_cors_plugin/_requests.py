@@ -77,6 +77,15 @@ def is_same_origin(request: web.BaseRequest) -> bool:
     return (name, port) == (parsed.host, str(parsed.port or default))
 
 
+def match_of(request: web.Request) -> web.UrlMappingMatchInfo:
+    """The match whose route answers, also where a middleware has put another in its place.
+
+    `Request.match_info` goes on showing the one that was there when it was first looked at.
+    """
+    match: web.UrlMappingMatchInfo | None = getattr(request, "_match_info", None)
+    return request.match_info if match is None else match
+
+
 def is_no_fetch(request: web.Request) -> bool:
     """Whether no script waits for the answer: a form is sent, or a WebSocket opened."""
     headers = request.headers
@@ -134,7 +143,7 @@ class Reached(Announced):
 
     def __init__(self, request: web.Request, match: web.UrlMappingMatchInfo) -> None:
         super().__init__(request, request.method)
-        self.match_info = match
+        self.match_info = self._match_info = match
 
     @property
     def app(self) -> web.Application:

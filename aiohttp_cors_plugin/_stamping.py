@@ -2,7 +2,8 @@
 
 Every response pays for what the hook does, so it takes the route from `Request._match_info` and
 `UrlMappingMatchInfo._route`, private names of aiohttp that it can do without: the properties of
-the same names cost as much as the header that is set.
+the same names cost as much as the header that is set, and the request's does not notice when a
+middleware replaces the match.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from aiohttp_cors_plugin._asking import verdict_on
 from aiohttp_cors_plugin._fetch import CORS_RESPONSE_HEADERS
 from aiohttp_cors_plugin._log import logger
 from aiohttp_cors_plugin._policy import Policy, Report, RequestLike, ResponseLike, origin_of
-from aiohttp_cors_plugin._requests import is_preflight, is_same_origin
+from aiohttp_cors_plugin._requests import is_preflight, is_same_origin, match_of
 from aiohttp_cors_plugin._routing import PreflightMatch
 from aiohttp_cors_plugin._state import State, governing
 from aiohttp_cors_plugin._tables import Entry
@@ -75,23 +76,24 @@ class Stamping:
         self, request: web.Request, response: web.StreamResponse
     ) -> Awaitable[None] | None:
         """Stamp the first response of a route; what stamps it is remembered, if the route lasts."""
-        match, root = request.match_info, self._state.routers.root
+        match, root = match_of(request), self._state.routers.root
         if root.app is None and match.apps:
             root.app = match.apps[0]
         owner = governing(match.apps)
         stamper = self._stamper(match, owner)
         if owner is not None and owner.routers.lasts(match.route):
-            self._stampers[match.route] = stamper
+            is_alone = owner.governs_alone(match.route)
+            self._stampers[match.route] = stamper if is_alone else self._stamp_governed
         return stamper(request, response)
 
     def _stamp_governed(
         self, request: web.Request, response: web.StreamResponse
     ) -> Awaitable[None] | None:
-        """Stamp a response of a route that has been another application's to stamp.
+        """Stamp a response of a route that is another application's to stamp at times.
 
         An application that is mounted twice may be below different ones with a setup.
         """
-        match = request.match_info
+        match = match_of(request)
         owner = governing(match.apps)
         return self._stamper(match, owner)(request, response) if owner is self._state else None
 

@@ -47,6 +47,13 @@ class State:
             return table.default
         return table.entry(match.route).of(method)
 
+    def governs_alone(self, route: web.AbstractRoute) -> bool:
+        """Whether no application further in has the route too: it may be mounted twice."""
+        below = [nested[STATE] for nested in self.routers.nested.values()]
+        return all(
+            route.resource not in state.routers and state.governs_alone(route) for state in below
+        )
+
     def make_table(self, defaults: Rules | None) -> Table:
         """A configuration of these defaults and the overrides that there are."""
         return Table(defaults, self.overrides, self.routers.lasts, self._source)

@@ -16,6 +16,7 @@ from aiohttp_cors_plugin._origins import keeping_pieces
 from aiohttp_cors_plugin._overrides import INHERIT, Marker, layer, rules_of
 from aiohttp_cors_plugin._policy import origin_of
 from aiohttp_cors_plugin._preflights import Preflights
+from aiohttp_cors_plugin._requests import match_of
 from aiohttp_cors_plugin._stamping import Stamping
 from aiohttp_cors_plugin._state import STATE, State, governing
 from aiohttp_cors_plugin._targets import locate
@@ -205,7 +206,7 @@ class Cors:
             ...     raise web.HTTPForbidden
 
         """
-        match = request.match_info
+        match = match_of(request)
         owner, origin = governing(match.apps), origin_of(request)
         if owner is None or origin is None:
             return False

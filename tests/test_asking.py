@@ -169,3 +169,19 @@ async def test_a_callable_sees_the_route_that_is_announced(aiohttp_client: Any) 
     assert seen == [
         (method, "public", "/public/{x}", "7") for method in ("PUT", "OPTIONS", "OPTIONS", "PUT")
     ]
+
+
+async def test_what_a_callable_writes_into_the_match_is_not_there_for_the_next_preflight(
+    aiohttp_client: Any,
+) -> None:
+    def decide(request: web.Request, origin: str) -> bool:
+        match = request.match_info
+        match.setdefault("allowed", origin)
+        return match.pop("x") == "7" and match["allowed"] == APP
+
+    app = web.Application()
+    app.router.add_put("/{x}", ok)
+    setup(app, CorsOptions(allow_origins=decide))
+    client = await aiohttp_client(app)
+    for origin, status in ((APP, 204), (EVIL, 403), (APP, 204)):
+        assert (await client.options("/7", headers=preflight("PUT", origin))).status == status

@@ -59,6 +59,7 @@ THIRD_PARTY = {"_policy": {"multidict"}, "options": {"publicsuffixlist"}}
 REACHED = {
     ("_policy", "request._headers"),
     ("_policy", "response._headers"),
+    ("_requests", "request._match_info"),
     ("_routing", "root._handle"),
     ("_routing", "router._resource_index"),
     ("_stamping", "request._match_info"),

@@ -176,7 +176,30 @@ def with_a_router() -> web.Application:
     return app
 
 
-@pytest.mark.parametrize("make", [with_a_rule, with_a_mount, with_a_resource, with_a_router])
+def with_a_patched_router() -> web.Application:
+    app = plain_app()
+    app.router.resolve = app.router.resolve  # type: ignore[method-assign]
+    return app
+
+
+def with_a_patched_resource() -> web.Application:
+    app = plain_app()
+    resource: Any = next(iter(app.router.resources()))
+    resource.resolve = resource.resolve
+    return app
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        with_a_rule,
+        with_a_mount,
+        with_a_resource,
+        with_a_router,
+        with_a_patched_router,
+        with_a_patched_resource,
+    ],
+)
 def test_what_classes_of_the_users_say_is_never_kept(make: Any) -> None:
     """They may look at anything in a request."""
     app = make()

@@ -12,6 +12,7 @@ from aiohttp import WSServerHandshakeError, web
 from aiohttp.test_utils import make_mocked_request
 
 from aiohttp_cors_plugin import (
+    CORS,
     CorsOptions,
     setup,
 )
@@ -211,20 +212,64 @@ async def test_routes_that_a_resource_makes_for_each_request_leave_nothing_behin
     assert (len(stamping.__self__._stampers), len(cors._state.table._entries)) == (1, 0)
 
 
+@pytest.mark.parametrize("first", ["a.example", "b.example"])
+@pytest.mark.parametrize("between", [0, 1])
 async def test_an_application_below_two_others_is_governed_by_the_one_in_the_match(
-    aiohttp_client: Any,
+    aiohttp_client: Any, first: str, between: int
 ) -> None:
-    sub, middle, root = web.Application(), web.Application(), web.Application()
+    sub, root = web.Application(), web.Application()
     sub.router.add_put("/", ok)
-    setup(middle, None)
-    middle.add_domain("b.example", sub)
     root.add_domain("a.example", sub)
-    root.add_domain("b.example", middle)
+    below = sub
+    for app in (web.Application(), *(web.Application() for _ in range(between))):
+        app.add_domain("b.example", below)
+        setup(app, None if below is sub else DEFAULTS)
+        below = app
+    root.add_domain("b.example", below)
     setup(root, DEFAULTS)
     client = await aiohttp_client(root)
-    for host, is_open in (("b.example", False), ("a.example", True)) * 2:
+    for host in (first, "a.example", "b.example", "a.example"):
         response = await client.put("/", headers={"Origin": APP, "Host": host})
-        assert bool(cors_headers(response)) is is_open, host
+        assert bool(cors_headers(response)) is (host == "a.example"), host
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "asked before"])
+async def test_a_match_that_a_middleware_puts_in_place_of_the_first_one_counts(
+    aiohttp_client: Any, is_known: bool
+) -> None:
+    app = web.Application()
+
+    @web.middleware
+    async def send_on(request: web.Request, handler: Any) -> web.StreamResponse:
+        if "to" in request.query:
+            match = await app.router.resolve(request.clone(rel_url=request.query["to"]))
+            match.add_app(app)
+            request._match_info = match
+            handler = match.handler
+        return await handler(request)  # type: ignore[no-any-return]
+
+    app.middlewares.append(send_on)
+    app.router.add_get("/open", ok)
+    app.router.add_get("/closed", closed)
+    cors = setup(app, OPTIONS)
+    app.router.add_get("/asking", allows)
+    cors.override(app.router.add_get("/closed/asking", allows), None)
+    client = await aiohttp_client(app)
+    if is_known:
+        for path in ("/open", "/closed"):
+            await client.get(path, headers={"Origin": APP})
+    for path, headers in (
+        ("/open?to=/closed", {}),
+        ("/closed?to=/open", READABLE),
+    ):
+        assert cors_headers(await client.get(path, headers={"Origin": APP})) == headers, path
+    for path, answer in (("/asking?to=/closed/asking", False), ("/open?to=/asking", True)):
+        response = await client.get(path, headers={"Origin": APP})
+        assert await response.json() is answer, path
+
+
+async def allows(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[CORS].allows_origin(request))
 
 
 async def test_the_hook_can_do_without_private_names_of_aiohttp() -> None:
