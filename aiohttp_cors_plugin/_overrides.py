@@ -39,8 +39,10 @@ def rules_of(given: object, option: str) -> Rules | None:
         return (given,)
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         fix = "give a CorsOptions, a sequence of them, or None"
-        if callable(given):
-            fix = "write the decorator with parentheses: @override(None), @override(max_age=60)"
+        if given is CorsOptions:
+            fix = "write CorsOptions(...)"
+        elif callable(given):
+            fix = "write CorsOptions(allow_origins=...) around what decides about origins"
         raise CorsConfigError([Problem("options-type", option, given, "is no CorsOptions", fix)])
     problems = [
         Problem(
@@ -134,6 +136,12 @@ def layer(options: object, changes: Mapping[str, object]) -> Layer:
     if not changes:
         reason, fix = "changes nothing", "give a CorsOptions, None, or fields such as max_age=60"
         raise CorsConfigError([Problem("override-empty", "override", {}, reason, fix)])
+    if "options" in changes:
+        fix = "give it without a name: override(target, CorsOptions(...)), @override(None)"
+        reason = "is positional"
+        raise CorsConfigError(
+            [Problem("unknown-option", "options", changes["options"], reason, fix)]
+        )
     frozen = freeze(changes)
     if problems := change_problems(frozen):
         raise CorsConfigError(problems)
@@ -174,6 +182,11 @@ def override(
         ... async def report(request): ...
 
     """
+    if callable(options) and options is not CorsOptions:
+        fix = "write the decorator with parentheses: @override(None), @override(max_age=60)"
+        raise CorsConfigError(
+            [Problem("options-type", "options", options, "is no CorsOptions", fix)]
+        )
     given = layer(options, changes)
 
     def mark(target: T) -> T:
@@ -202,6 +215,11 @@ def marks_through(handler: object) -> tuple[Layer, ...]:
         # `functools.wraps` copies those of the inner one outwards, partials do not.
         found = marks if marks[: len(found)] == found else (*found, *marks)
     return found
+
+
+def _marked(view: type[web.View]) -> type[web.View]:
+    """The class that was decorated, this one or one above it."""
+    return next((cls for cls in view.__mro__ if _ATTRIBUTE in vars(cls)), view)
 
 
 def _view_method(view: type[web.View], method: str) -> object:
@@ -239,7 +257,7 @@ class Overrides:
                 found.extend((f"{kind} {_name(target)}", given) for given in layers)
 
         if view is not None:
-            add("@override on", view, marks_on(view))
+            add("@override on", _marked(view), marks_on(view))
             add("override of", view, _given(self.of_handlers, view))
         if self.of_resources:
             add("override of", route.resource, _given(self.of_resources, route.resource))

@@ -70,8 +70,11 @@ async def targets_beside(
     if error is None or len(bare.apps) > 1:
         # A route for any method takes many, of which those count that people use; and an answer
         # out of a sub-application tells nothing of what its parents serve on the same path. What
-        # has a route of its own is found on the resources that answered.
-        methods |= {*COMMON_METHODS, *own_methods(bare.route), *own_methods(target.route)}
+        # has a route of its own is found on the resources that answer, or are asked before them.
+        asked = [bare.route.resource, target.route.resource]
+        for app in {*bare.apps, *target.apps}:
+            asked += tried_for(app.router, request.rel_url)
+        methods |= {*COMMON_METHODS, *(r.method for one in asked for r in routes_of(one))}
     methods -= {method, hdrs.METH_ANY}
     found = {}
     for other in sorted(methods):
@@ -85,11 +88,6 @@ def place_of(match: web.UrlMappingMatchInfo) -> str:
     """The canonical path of the resource that was found; empty where nothing is served."""
     resource = match.route.resource
     return "" if resource is None else resource.canonical
-
-
-def own_methods(route: web.AbstractRoute) -> Iterator[str]:
-    """The methods that have a route of their own on the route's resource."""
-    return (beside.method for beside in routes_of(route.resource))
 
 
 def routes_of(resource: web.AbstractResource | None) -> tuple[web.AbstractRoute, ...]:
@@ -157,7 +155,7 @@ def tried_for(router: web.UrlDispatcher, url: URL) -> Iterator[web.AbstractResou
     path = part = url.path_safe
     while True:
         for resource in index.get(part, ()):
-            pattern = resource.get_info().get("pattern")
+            pattern = resource.get_info().get("pattern") if type(resource) in LEAVES else None
             if pattern is None or pattern.fullmatch(path) is not None:
                 yield resource
         if part == "/":
@@ -363,8 +361,8 @@ class Routers:
     def __init__(self, app: web.Application, governs_itself: Callable[[web.Application], bool]):
         self.app = app
         self.root = Root()
-        self.nested: dict[str, web.Application] = {}
-        """Those with a plugin of their own, by the prefix or the domain below which they are."""
+        self.nested: list[tuple[web.AbstractResource, web.Application]] = []
+        """Those with a plugin of their own, each with the resource that leads to it."""
         self._governs_itself = governs_itself
         self._seen: dict[web.Application, int] = {}
         # By identity: resource classes of users need not be hashable.
@@ -386,7 +384,7 @@ class Routers:
                 if (sub := mounted_app(resource)) is None or sub in self._seen:
                     continue
                 if self._governs_itself(sub):
-                    self.nested[_mount_of(resource)] = sub
+                    self.nested.append((resource, sub))
                 else:
                     self._seen[sub] = 0
                     apps.append(sub)
@@ -411,6 +409,26 @@ class Routers:
         """All resources known so far."""
         self.discover()
         return tuple(self._resources.values())
+
+    def lack_fronts(self, routes: Iterable[web.AbstractRoute]) -> bool:
+        """Whether preflights to one of these routes would go past us: it was added later."""
+        return any(
+            route.resource is not None and self._lacks_front(route.resource) for route in routes
+        )
+
+    def routes(self) -> Iterator[web.AbstractRoute]:
+        """All routes, of resources that tell."""
+        for resource in self.resources():
+            if mounted_app(resource) is None:
+                yield from routes_of(resource)
+
+    def count_routes(self) -> int:
+        """How many routes there are now, of resources that tell."""
+        return sum(
+            len(resource) if type(resource) in LEAVES else len(routes_of(resource))
+            for resource in self.resources()
+            if mounted_app(resource) is None
+        )
 
     def attach(self, decider: Decider, route: web.AbstractRoute) -> None:
         """Put OPTIONS resources where preflights need them; what has one is left alone."""
@@ -452,7 +470,7 @@ class Routers:
         return _answers_options(resource)
 
 
-def _mount_of(resource: web.AbstractResource) -> str:
+def mount_of(resource: web.AbstractResource) -> str:
     """The prefix, or the domain, below which a sub-application is mounted."""
     rule: Any = resource.get_info().get("rule")
     return resource.canonical if rule is None else rule.get_info().get("domain", rule.canonical)

@@ -11,7 +11,13 @@ from aiohttp_cors_plugin._log import Repeats, logger
 from aiohttp_cors_plugin._memory import Memory
 from aiohttp_cors_plugin._overrides import Layer, Overrides, Rules
 from aiohttp_cors_plugin._reports import Reports
-from aiohttp_cors_plugin._routing import Routers, may_be_announced, mounted_app, routes_of
+from aiohttp_cors_plugin._routing import (
+    Routers,
+    may_be_announced,
+    mount_of,
+    mounted_app,
+    routes_of,
+)
 from aiohttp_cors_plugin._tables import Entry, Table
 from aiohttp_cors_plugin.errors import CorsConfigError, Problem
 
@@ -26,6 +32,8 @@ class State:
         self.app = app
         self.debug = debug
         self.started = False
+        self.above: State | None = None
+        """That of the application around this one, as far as it is known."""
         self.overrides = Overrides()
         self.routers = Routers(app, lambda sub: STATE in sub)
         self.reports = Reports()
@@ -35,6 +43,7 @@ class State:
         self.table = self.make_table(defaults)
         # By identity: route classes of users need not be hashable.
         self._overridden: dict[int, web.AbstractRoute] = {}
+        self._surveyed = 0  # routes
 
     # What is in force
 
@@ -49,7 +58,7 @@ class State:
 
     def governs_alone(self, route: web.AbstractRoute) -> bool:
         """Whether no application further in has the route too: it may be mounted twice."""
-        below = [nested[STATE] for nested in self.routers.nested.values()]
+        below = [nested[STATE] for _, nested in self.routers.nested]
         return all(
             route.resource not in state.routers and state.governs_alone(route) for state in below
         )
@@ -78,18 +87,32 @@ class State:
 
     def check(self, table: Table, routes: Iterable[web.AbstractRoute]) -> None:
         """Raise all that is wrong with the overrides of these routes, at once."""
-        problems: dict[str, Problem] = {}
-        for route in routes:
-            try:
-                table.compile(route)
-            except CorsConfigError as error:
-                problems |= {str(problem): problem for problem in error.problems}
-        if problems:
+        if problems := _misfits(table, routes):
             raise CorsConfigError(problems.values())
 
-    def check_overridden(self, table: Table) -> None:
-        """The same for all routes that are known to have overrides."""
-        self.check(table, (self._overridden | self.table.overridden).values())
+    def misfits(self, table: Table) -> dict[str, Problem]:
+        """What is wrong with all overrides, by the sentence that says so."""
+        number = self.routers.count_routes()
+        if number != self._surveyed:
+            self._surveyed = number
+            self._overridden |= {
+                id(route): route
+                for route in self.routers.routes()
+                if self.overrides.layers(route) or self.overrides.methods_apart(route)
+            }
+        problems = _misfits(table, (self._overridden | self.table.overridden).values())
+        for resource, layers in self.overrides.of_resources.items():
+            if not routes_of(resource):  # they may come later
+                try:
+                    table.apply(layers, f"override of {resource.canonical}")
+                except CorsConfigError as error:
+                    problems |= _by_sentence(error)
+        return problems
+
+    def check_all(self, table: Table) -> None:
+        """Raise all that is wrong with the overrides, if this configuration comes into force."""
+        if problems := self.misfits(table):
+            raise CorsConfigError(problems.values())
 
     def add_layer(
         self, layers: list[Layer], given: Layer, routes: Sequence[web.AbstractRoute]
@@ -108,41 +131,62 @@ class State:
             except CorsConfigError:
                 layers[:] = before
                 raise
-            self._overridden.update((id(route), route) for route in routes)
+        self._overridden |= {id(route): route for route in routes}
         self.forget(routes)  # before startup too: `explain` may have looked
 
     def survey(self) -> None:
-        """Look at all routes: which have overrides, do these fit, will their methods arrive."""
-        overridden = []
-        for resource in self.routers.resources():
-            if mounted_app(resource) is not None:
-                continue
-            for route in routes_of(resource):
-                if self.overrides.layers(route) or self.overrides.methods_apart(route):
-                    overridden.append(route)
-                if route.method != hdrs.METH_ANY and not may_be_announced(route.method):
-                    logger.warning(
-                        "%r: browsers or aiohttp's C parser refuse the method %s",
-                        route,
-                        route.method,
-                    )
-        self.check(self.table, overridden)
-        self._overridden.update((id(route), route) for route in overridden)
+        """Look at all routes: do overrides fit, will their methods arrive.
+
+        What does not fit is told together with what does not in the applications around.
+        """
+        for route in self.routers.routes():
+            if route.method != hdrs.METH_ANY and not may_be_announced(route.method):
+                logger.warning(
+                    "%r: browsers or aiohttp's C parser refuse the method %s", route, route.method
+                )
+        if problems := self.misfits(self.table):
+            outermost = self
+            while outermost.above is not None:
+                outermost = outermost.above
+            for state in _states_below(outermost.app):
+                problems |= state.misfits(state.table)
+            raise CorsConfigError(problems.values())
 
     def survey_nested(self) -> None:
         """Let nested applications that have a setup know where they are."""
         self.routers.discover()
-        for place, nested in self.routers.nested.items():
+        for resource, nested in self.routers.nested:
             state = nested[STATE]
-            state.routers.root.parent = self.routers.root
-            state.call_defaults(f"defaults of {place}")
+            state.above, state.routers.root.parent = self, self.routers.root
+            state.call_defaults(f"defaults of {mount_of(resource)}")
             state.survey_nested()
+
+    def adopt(self) -> None:
+        """Let applications that are mounted already know whose they are, if not where."""
+        self.routers.discover()
+        for _, nested in self.routers.nested:
+            nested[STATE].above = self
+            nested[STATE].adopt()
 
     def call_defaults(self, source: str) -> None:
         """Say whose the defaults are; the first place of what is mounted twice counts."""
         if self._source == "defaults":
             self._source = source
             self.use(self.make_table(self.table.rules))
+
+
+def _misfits(table: Table, routes: Iterable[web.AbstractRoute]) -> dict[str, Problem]:
+    problems: dict[str, Problem] = {}
+    for route in routes:
+        try:
+            table.compile(route)
+        except CorsConfigError as error:
+            problems |= _by_sentence(error)
+    return problems
+
+
+def _by_sentence(error: CorsConfigError) -> dict[str, Problem]:
+    return {str(problem): problem for problem in error.problems}
 
 
 STATE: Final = web.AppKey("aiohttp_cors_plugin", State)

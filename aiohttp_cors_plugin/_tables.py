@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from aiohttp_cors_plugin._log import logger
+from aiohttp_cors_plugin._log import Repeats, logger
 from aiohttp_cors_plugin._overrides import Layer, Overrides, Rules
 from aiohttp_cors_plugin._policy import Policy
 from aiohttp_cors_plugin.errors import CorsConfigError
+
+_misfits: Final = Repeats()
 
 
 class Entry(NamedTuple):
@@ -83,8 +85,10 @@ class Table:
         if entry is None:
             try:
                 entry = self.compile(route)
-            except CorsConfigError:
-                logger.exception("no CORS for %r: its override does not fit", route)
+            except CorsConfigError as error:
+                # Resources may make a new route for each request.
+                if (remark := _misfits.remark(str(error))) is not None:
+                    logger.exception("no CORS for %r: its override does not fit%s", route, remark)
                 entry = Entry(None, "an override that does not fit")
             if self._lasts(route):
                 self._entries[route] = entry

@@ -21,6 +21,9 @@ def locate(state: State, target: object) -> tuple[list[Layer], list[web.Abstract
         reason = "is no resource, route, handler or web.View class"
         fix = "give what add_get() or router[name] returns, or the handler"
         raise _target_error("target-type", target, reason, fix)
+    if isinstance(target, web.Application) and target is state.app:
+        fix = "call reconfigure(...), which swaps what all its routes inherit"
+        raise _target_error("target-type", target, "is the application itself", fix)
     if isinstance(target, web.Application) or (
         isinstance(target, web.AbstractResource) and mounted_app(target) is not None
     ):
@@ -42,12 +45,7 @@ def locate(state: State, target: object) -> tuple[list[Layer], list[web.Abstract
         if target in routers:
             return overrides.of_resources.setdefault(target, []), routes
     else:
-        served = [
-            route
-            for resource in routers.resources()
-            for route in routes_of(resource)
-            if mounted_app(resource) is None
-        ]
+        served = [*routers.routes()]
         routes = [route for route in served if _leads_to(route, target)]
         if routes:
             return overrides.of_handlers.setdefault(target, []), routes

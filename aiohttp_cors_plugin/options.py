@@ -363,7 +363,7 @@ def _read_methods(value: object, option: str) -> _Read:
     if problems or items == ["*"]:
         return None, problems
     if not items:
-        fix = "name a method, or None for all that the router serves"
+        fix = "name a method, or leave it out for all that the router serves"
         return value, [Problem("methods-empty", option, value, "names no method", fix)]
     if "*" in items:
         return value, [_wildcard_beside(option, value)]
@@ -594,7 +594,7 @@ def _unknown(names: Iterable[str], known: Collection[str], prefix: str = "") -> 
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(str(name).lower(), cased, n=1)
-            fix = f"known are {', '.join(known)}"
+            fix = f"known are {', '.join(prefix + option for option in known)}"
             if close:
                 fix = f"write {prefix}{cased[close[0]]}"
             problems.append(Problem("unknown-option", f"{prefix}{name}", name, "is no option", fix))
@@ -605,7 +605,10 @@ def _renamed(problem: Problem, prefix: str) -> Problem:
     name, bracket, index = problem.option.partition("[")
     if name not in CHANGEABLE_FIELDS:
         return problem
-    return dataclasses.replace(problem, option=prefix + name.upper() + bracket + index)
+    option, fix = prefix + name.upper() + bracket + index, problem.fix
+    if problem.code == "origins-in-one":
+        fix = "put commas between them"
+    return dataclasses.replace(problem, option=option, fix=fix)
 
 
 def _text_bool(text: str) -> bool:

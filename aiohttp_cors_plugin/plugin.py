@@ -45,7 +45,7 @@ def setup(
         The handle, also at `app[CORS]`.
 
     Raises:
-        TypeError: `app` is no `web.Application`.
+        TypeError: `app` is no `web.Application`, or its router no `web.UrlDispatcher`.
         CorsConfigError: `defaults` is none of these, or an empty sequence.
         RuntimeError: a second call for one application, or one that comes too late.
 
@@ -56,15 +56,20 @@ def setup(
     """
     if not isinstance(app, web.Application):
         raise TypeError(f"setup() takes a web.Application, not {app!r:.200}")
+    if not isinstance(app.router, web.UrlDispatcher):
+        raise TypeError(
+            f"setup() cannot walk {app.router!r:.200}, the router of this application; leave out "
+            "the router, or derive its class from web.UrlDispatcher"
+        )
     if CORS in app:
         raise RuntimeError(
             "setup() was called for this application before; use the Cors that it returned, "
             "app[CORS]: .override(target, ...) for a route, .reconfigure(...) for new defaults"
         )
-    if app.on_response_prepare.frozen:
+    if app.on_response_prepare.frozen or app.on_startup.frozen:
         raise RuntimeError(
             "setup() comes too late: call it before add_subapp() or add_domain() mounts this "
-            "application and before it starts"
+            "application and before it starts, not in an on_startup handler"
         )
     announce = defaults is _NOT_GIVEN
     rules = rules_of(CorsOptions() if announce else defaults, "defaults")
@@ -96,6 +101,7 @@ class Cors:
         self._announce = announce
         self._preflights = Preflights()
         app[STATE] = self._state
+        self._state.adopt()
         app.on_response_prepare.append(Stamping(self._state, self._preflights.route).hook())
         app.on_startup.append(self._start)
 
@@ -108,7 +114,7 @@ class Cors:
         if not app.pre_frozen:  # else a parent may have mounted it, which the first match tells
             state.routers.root.app = app
         state.survey_nested()
-        state.routers.attach(self._preflights, self._preflights.route)
+        self._attach()
         if self._announce and not state.started:
             logger.info(
                 "CORS: any origin may read every route, without credentials; "
@@ -124,6 +130,8 @@ class Cors:
         **changes: Unpack[Changes],
     ) -> None:
         """Give a target options of its own, before or after startup.
+
+        A late target is attached to, a `*` route or a `web.View` too.
 
         Args:
             target: a resource, a route, a handler or a `web.View` class of this application. On a
@@ -143,19 +151,22 @@ class Cors:
         given = layer(options, changes)
         layers, routes = locate(self._state, target)
         self._state.add_layer(layers, given, routes)
+        if self._state.started and self._state.routers.lack_fronts(routes):
+            self._attach()
 
     def reconfigure(self, defaults: CorsOptions | Sequence[CorsOptions] | None) -> None:
         """Swap the defaults of a running application; overrides stay on top of the new ones.
 
         A request sees the old policy or the new one, whole. A `CorsOptions` with a million
-        origins takes a while to make: make it in a thread, and swap it in here.
+        origins takes a while to make: make it in a thread, and swap it in here, in the thread of
+        the event loop.
 
         Args:
             defaults: as `setup` takes them: a `CorsOptions`, a sequence of them (rules), or None.
 
         Raises:
-            CorsConfigError: `defaults` is none of these, or an override does not fit it; the old
-                defaults stay in force.
+            CorsConfigError: `defaults` is none of these, or an override does not fit it, which
+                before startup is left to the start; the old defaults stay in force.
 
         Example:
             >>> options = await asyncio.to_thread(CorsOptions, allow_origins=many_origins)
@@ -164,7 +175,8 @@ class Cors:
         """
         state = self._state
         table = state.make_table(rules_of(defaults, "defaults"))
-        state.check_overridden(table)
+        if state.started:  # else whatever is overridden may still change, too
+            state.check_all(table)
         with keeping_pieces() as pieces:
             state.use(table)
         _let_go(pieces)
@@ -172,8 +184,9 @@ class Cors:
     def rescan(self) -> None:
         """Attach to what was added to the router after startup.
 
-        Ordinary late routes are covered without it; late `*` routes, `web.View`s, resource
-        classes of your own and routes for OPTIONS are not.
+        Ordinary late routes are covered without it, and so are those that `override` is called
+        for; other late `*` routes, `web.View`s, resource classes of your own and routes for OPTIONS
+        are not. What an `on_startup` handler adds that was appended after `setup` is late, too.
 
         Raises:
             CorsConfigError: an override of a late route does not fit what it inherits.
@@ -186,7 +199,10 @@ class Cors:
         """
         if self._state.started:
             self._state.survey()
-            self._state.routers.attach(self._preflights, self._preflights.route)
+            self._attach()
+
+    def _attach(self) -> None:
+        self._state.routers.attach(self._preflights, self._preflights.route)
 
     async def allows_origin(self, request: web.Request) -> bool:
         """Whether the policy of the request's route admits the request's origin.

@@ -273,7 +273,22 @@ def test_what_is_misspelt_in_the_environment_is_offered_as_a_variable() -> None:
         CorsOptions.from_env(environ=environ)
     near, far = (problem.fix for problem in caught.value.problems)
     assert near == "write CORS_MAX_AGE"
-    assert far.startswith("known are ALLOW_ORIGINS, ALLOW_CREDENTIALS, ")
+    assert far.startswith("known are CORS_ALLOW_ORIGINS, CORS_ALLOW_CREDENTIALS, ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fix"),
+    [
+        ("ALLOW_ORIGINS", "https://a.example https://b.example", "put commas between them"),
+        ("ALLOW_METHODS", "", "name a method, or leave it out for all that the router serves"),
+    ],
+)
+def test_what_to_write_instead_can_be_written_into_a_variable(
+    name: str, text: str, fix: str
+) -> None:
+    with pytest.raises(CorsConfigError) as caught:
+        CorsOptions.from_env(environ={"CORS_ALLOW_ORIGINS": "*", f"CORS_{name}": text})
+    assert [problem.fix for problem in caught.value.problems] == [fix]
 
 
 @pytest.mark.parametrize(

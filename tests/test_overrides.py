@@ -270,6 +270,46 @@ def test_what_is_wrong_in_any_case_is_refused_at_the_call(
     assert codes(caught) == [code]
 
 
+@pytest.mark.parametrize(
+    ("call", "fix"),
+    [
+        pytest.param(lambda: setup(web.Application(), CorsOptions), "write CorsOptions(...)"),  # type: ignore[arg-type]
+        pytest.param(
+            lambda: setup(web.Application(), ok),  # type: ignore[arg-type]
+            "write CorsOptions(allow_origins=...) around what decides about origins",
+        ),
+        pytest.param(lambda: override(CorsOptions), "write CorsOptions(...)"),  # type: ignore[arg-type]
+        pytest.param(
+            lambda: override(ok),  # type: ignore[arg-type]
+            "write the decorator with parentheses: @override(None), @override(max_age=60)",
+        ),
+        pytest.param(
+            lambda: override(options=None),  # type: ignore[call-arg]
+            "give it without a name: override(target, CorsOptions(...)), @override(None)",
+        ),
+    ],
+)
+def test_what_is_given_instead_of_options_decides_about_the_advice(call: Any, fix: str) -> None:
+    with pytest.raises(CorsConfigError) as caught:
+        call()
+    assert [problem.fix for problem in caught.value.problems] == [fix]
+
+
+async def test_a_decorated_class_that_is_derived_from_is_named() -> None:
+    @override(max_age=5)
+    class Base(web.View):
+        async def get(self) -> web.Response:
+            return await ok(self.request)
+
+    class Derived(Base):
+        pass
+
+    app = web.Application()
+    app.router.add_view("/", Derived)
+    found = await setup(app, DEFAULTS).explain("GET", "/", origin=APP)
+    assert found.source == f"defaults + @override on {Base.__qualname__}"
+
+
 def test_a_bound_method_cannot_be_decorated() -> None:
     class Things:
         async def get(self, _request: web.Request) -> web.Response:

@@ -230,6 +230,28 @@ def test_setup_of_a_mounted_sub_application_says_what_to_do(mount: str) -> None:
     assert CORS not in sub
 
 
+async def test_setup_in_a_handler_of_startup_says_what_to_do_and_leaves_nothing_behind() -> None:
+    async def late(app: web.Application) -> None:
+        with pytest.raises(RuntimeError, match=r"before .* not in an on_startup handler"):
+            setup(app)
+
+    app = web.Application()
+    app.on_startup.append(late)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await runner.cleanup()
+    assert CORS not in app
+    assert not app.on_response_prepare
+
+
+def test_setup_of_an_application_with_a_router_of_another_kind_says_so() -> None:
+    app = web.Application()
+    app._router = object()  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"router of this application.*web\.UrlDispatcher"):
+        setup(app)
+    assert CORS not in app
+
+
 @pytest.mark.parametrize("app", [None, object(), web.RouteTableDef()])
 def test_setup_of_something_else_says_so(app: Any) -> None:
     with pytest.raises(TypeError, match=r"web\.Application"):

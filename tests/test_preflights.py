@@ -177,3 +177,33 @@ async def test_refusals_are_not_kept(aiohttp_client: Any) -> None:
     memory = cors._preflights._memory
     (announcement, *_), *others = memory._found.values()
     assert (len(announcement.decisions), others) == (1, [])
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PROPFIND", "REPORT"])
+async def test_a_rarer_method_in_front_of_an_any_method_route_is_listed_whatever_is_announced(
+    aiohttp_client: Any, method: str
+) -> None:
+    app, sub = web.Application(), web.Application()
+    for at, path in ((app, "/me"), (sub, "/me")):
+        at.router.add_route("PROPFIND", path, ok)
+        at.router.add_route("REPORT", "/{name}", ok)
+        at.router.add_route("*", "/{name:m.}", ok)
+    app.add_subapp("/sub", sub)
+    setup(app, OPTIONS)
+    client = await aiohttp_client(app)
+    listed = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PROPFIND, PUT, REPORT"
+    for path in ("/me", "/sub/me"):
+        response = await client.options(path, headers=preflight(method))
+        assert cors_headers(response) == allowed(listed), path
+
+
+async def test_a_method_that_cannot_arrive_is_refused_where_any_route_of_the_path_has_options(
+    aiohttp_client: Any,
+) -> None:
+    app = web.Application()
+    app.router.add_route("REPORT", "/me", ok)
+    cors = setup(app, OPTIONS)
+    cors.override(app.router.add_route("*", "/{name}", ok), None)
+    client = await aiohttp_client(app)
+    response = await client.options("/me", headers=preflight("CHICKEN"))
+    assert (response.status, cors_headers(response)) == (403, REFUSED)

@@ -77,6 +77,7 @@ def test_targets_that_are_served_in_another_way_are_told_what_to_do() -> None:
     for target, code in (
         (Account.get, "target-view-method"),
         (sub, "target-subapp"),
+        (app, "target-type"),
         (other, "target-shared"),
         ([], "target-type"),
     ):

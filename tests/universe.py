@@ -913,12 +913,6 @@ NEVER_LISTED = SAFELISTED | {"set-cookie", "set-cookie2", *CORS_NAMES}
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 
-EXTENSIONS_ARE_MISSED = True
-"""Where something takes any method on a path, or a mounted application answers there, the plugin
-knows of a method that is none of the common ones only if it is announced, or stands on what
-answers. It then lists less than it could, and leaves to the application what it could refuse."""
-
-
 class Target(NamedTuple):
     """Where a request goes: `route` is None where the router says 404 or 405."""
 
@@ -928,8 +922,11 @@ class Target(NamedTuple):
     is_own: bool  # whether the route is for this method alone
     is_served: bool
     depth: int  # of the applications
-    group: Sequence[Route] = ()  # of one resource
     allowed: frozenset[str] = frozenset()  # of a 405
+
+
+def _is_custom(target: Target) -> bool:
+    return target.route is not None and target.route.kind == "custom"
 
 
 class Granted(NamedTuple):
@@ -985,7 +982,7 @@ class Oracle:
             rules = None if owner is None else self._rules_of(owner)
             error, depth = match.http_exception, len(match.apps)
             allowed = frozenset(getattr(error, "allowed_methods", ()))
-            return Target(None, error.status, rules, False, False, depth, (), allowed)
+            return Target(None, error.status, rules, False, False, depth, allowed)
         name = match.handler.__name__ if match.route.name is None else match.route.name
         route, group, apps = self._routes[name]
         owner = governing(apps)
@@ -998,7 +995,7 @@ class Oracle:
         elif route.kind == "any":
             served = served and method in PARSEABLE_METHODS
         is_own = route.kind not in ("any", "view")
-        return Target(route, 0, rules, is_own, served, len(apps), group)
+        return Target(route, 0, rules, is_own, served, len(apps))
 
     def _rules_of(self, owner: App) -> Rules | None:
         return None if owner.defaults is None else apply_layers(owner.defaults.rules, ())
@@ -1034,14 +1031,11 @@ class Oracle:
         target = await self.reach(request, method or "-")
         others = {name: await self.reach(request, name) for name in self.methods if name != method}
         others = {name: other for name, other in others.items() if other.is_served}
-        if EXTENSIONS_ARE_MISSED:
-            any_method = await self.reach(request, "NO-SUCH-METHOD")
-            if any_method.route is not None or any_method.depth > 1:
-                seen = {*COMMON, *any_method.allowed}
-                for found in (any_method, target):
-                    # Custom resources do not tell.
-                    seen.update(m for r in found.group for m in r.keys if r.kind != "custom")
-                others = {name: other for name, other in others.items() if name in seen}
+        any_method = await self.reach(request, "NO-SUCH-METHOD")
+        if any_method.route is not None or any_method.depth > 1:
+            # No 405 tells of all methods, and custom resources do not tell of theirs.
+            told = {*COMMON, *any_method.allowed}
+            others = {m: o for m, o in others.items() if m in told or not _is_custom(o)}
         if not target.is_served:
             is_nowhere = target.route is None and target.status == 404 and not others
             if is_nowhere:
