@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from aiohttp import hdrs, web
 
@@ -18,6 +19,11 @@ from aiohttp_cors_plugin._requests import (
     match_of,
 )
 from aiohttp_cors_plugin._routing import place_of
+
+WENT_PAST: Final = (
+    "goes past the plugin, since the route was added after startup, or in an on_startup handler "
+    "behind setup; call app[CORS].rescan() when it is there"
+)
 
 
 class Reports:
@@ -59,6 +65,11 @@ class Reports:
         refusal = Refusal("handshake refused", hdrs.METH_GET, place, origin, reason, origin, source)
         if (remark := self._repeats.remark(refusal)) is not None:
             log_refusal(logging.INFO, refusal, request, policy.in_words(reason, origin) + remark)
+
+    def went_past(self, route: web.AbstractRoute) -> None:
+        """A preflight that nothing of ours could answer, though its route has a policy."""
+        if (remark := self._repeats.remark(repr(route))) is not None:
+            logger.warning("a preflight to %r %s%s", route, WENT_PAST, remark)
 
     def preflight(
         self, method: str, place: str, source: str, request: web.Request, decision: Decision

@@ -115,7 +115,7 @@ class Stamping:
             apart = {method: self._stamper_of(other) for method, other in entry.apart.items()}
             stamper = _by_method(stamper, apart)
         if route.method in (hdrs.METH_ANY, hdrs.METH_OPTIONS):
-            stamper = self._unless_preflight(stamper)
+            stamper = self._unless_preflight(stamper, None if entry.policy is None else route)
         return stamper
 
     def _stamper_of(self, entry: Entry) -> Stamper:
@@ -148,12 +148,24 @@ class Stamping:
         if reason is not None and origin is not None:
             self._state.reports.hidden(policy, source, request, reason, verdict.rule)
 
-    def _unless_preflight(self, stamper: Stamper) -> Stamper:
-        """A preflight that was not answered here is the application's own business."""
-        alone = functools.partial(self._leave_to_application, "none")
-        return lambda request, response: (alone if is_preflight(request) else stamper)(
-            request, response
-        )
+    def _unless_preflight(
+        self, stamper: Stamper, covered: web.AbstractRoute | None = None
+    ) -> Stamper:
+        """A preflight that was not answered here is the application's own business.
+
+        Unless a route that is covered was added too late for ours to stand in front of it.
+        """
+
+        def stamp(request: web.Request, response: web.StreamResponse) -> Awaitable[None] | None:
+            if not is_preflight(request):
+                return stamper(request, response)
+            if covered is not None and self._state.routers.lack_fronts([covered]):
+                self._state.reports.went_past(covered)
+            else:
+                self._leave_to_application("none", request, response)
+            return None
+
+        return stamp
 
     def _leave_to_application(
         self, source: str, request: web.Request, response: web.StreamResponse

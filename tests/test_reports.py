@@ -201,6 +201,29 @@ async def test_what_is_left_to_the_application_is_told_of_unless_it_answers(
     ]
 
 
+@pytest.mark.parametrize("method", ["*", "OPTIONS"])
+@pytest.mark.parametrize("options", [LISTED, None])
+async def test_a_preflight_that_goes_past_a_late_route_is_warned_of_until_rescan(
+    aiohttp_client: Any, caplog: pytest.LogCaptureFixture, method: str, options: Any
+) -> None:
+    async def late(app: web.Application) -> None:
+        app.router.add_route(method, "/late", ok)
+
+    app = web.Application()
+    cors = setup(app, options)
+    app.on_startup.append(late)
+    client = await aiohttp_client(app)
+    warning = "added after startup, or in an on_startup handler behind setup; call app[CORS].rescan"
+    for _ in range(2):
+        await client.options("/late", headers=preflight("PUT"))
+        await client.options("/late")
+        assert caplog.text.count(warning) == (options is not None)
+    caplog.clear()
+    cors.rescan()
+    await client.options("/late", headers=preflight("PUT"))
+    assert warning not in caplog.text
+
+
 @pytest.mark.parametrize(
     "headers",
     [
