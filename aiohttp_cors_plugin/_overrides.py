@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from aiohttp import hdrs, web
@@ -243,6 +244,19 @@ class Overrides:
         self.of_routes: dict[web.AbstractRoute, list[Layer]] = {}
         self.of_resources: dict[web.AbstractResource, list[Layer]] = {}
         self.of_handlers: dict[object, list[Layer]] = {}
+
+    def concern(self, route: web.AbstractRoute) -> bool:
+        """Whether a route, or a method of its view, has any layers."""
+        handler: object = route.handler
+        if type(handler) is FunctionType and not (
+            hasattr(handler, _ATTRIBUTE)
+            or hasattr(handler, "__wrapped__")
+            or self.of_routes
+            or self.of_resources
+            or self.of_handlers
+        ):
+            return False  # as most are, and there may be many
+        return bool(self.layers(route) or self.methods_apart(route))
 
     def layers(self, route: web.AbstractRoute, method: str = "") -> list[tuple[str, Layer]]:
         """The layers of a route, the farthest first, each with its source in words.

@@ -91,15 +91,12 @@ class State:
             raise CorsConfigError(problems.values())
 
     def misfits(self, table: Table) -> dict[str, Problem]:
-        """What is wrong with all overrides, by the sentence that says so."""
-        number = self.routers.count_routes()
-        if number != self._surveyed:
-            self._surveyed = number
-            self._overridden |= {
-                id(route): route
-                for route in self.routers.routes()
-                if self.overrides.layers(route) or self.overrides.methods_apart(route)
-            }
+        """What is wrong with all overrides, those of late routes too, by the sentence for it."""
+        if self._surveyed != self.routers.count_routes():
+            self._survey()
+        return self._misfits(table)
+
+    def _misfits(self, table: Table) -> dict[str, Problem]:
         problems = _misfits(table, (self._overridden | self.table.overridden).values())
         for resource, layers in self.overrides.of_resources.items():
             if not routes_of(resource):  # they may come later
@@ -135,22 +132,32 @@ class State:
         self.forget(routes)  # before startup too: `explain` may have looked
 
     def survey(self) -> None:
-        """Look at all routes: do overrides fit, will their methods arrive.
+        """Look at all routes: which have overrides, do these fit, will their methods arrive.
 
         What does not fit is told together with what does not in the applications around.
         """
-        for route in self.routers.routes():
-            if route.method != hdrs.METH_ANY and not may_be_announced(route.method):
-                logger.warning(
-                    "%r: browsers or aiohttp's C parser refuse the method %s", route, route.method
-                )
-        if problems := self.misfits(self.table):
+        for route in self._survey():
+            logger.warning(
+                "%r: browsers or aiohttp's C parser refuse the method %s", route, route.method
+            )
+        if problems := self._misfits(self.table):
             outermost = self
             while outermost.above is not None:
                 outermost = outermost.above
             for state in _states_below(outermost.app):
                 problems |= state.misfits(state.table)
             raise CorsConfigError(problems.values())
+
+    def _survey(self) -> list[web.AbstractRoute]:
+        """Note which routes have overrides; returns those whose methods will not arrive."""
+        lost, self._surveyed = [], 0
+        for route in self.routers.routes():
+            self._surveyed += 1
+            if self.overrides.concern(route):
+                self._overridden[id(route)] = route
+            if route.method != hdrs.METH_ANY and not may_be_announced(route.method):
+                lost.append(route)
+        return lost
 
     def survey_nested(self) -> None:
         """Let nested applications that have a setup know where they are."""
