@@ -1293,6 +1293,108 @@ async def test_redirects_are_followed(run: Any) -> None:
     assert (told.status, told.codes) == (0, ())
 
 
+LED = "problem: at {url}, after redirects: "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "answer", "codes", "words", "probed"),
+    [
+        pytest.param(
+            (),
+            301,
+            matches("", ACAC, vary=()),
+            ("origin-reflected", "vary-missing"),
+            f"{LED}any origin is allowed, with credentials",
+            ["GET", "GET"],
+            id="reflected",
+        ),
+        pytest.param(
+            ("--method", "HEAD"),
+            308,
+            allows(APP, "null"),
+            ("null-allowed",),
+            f"{LED}the origin null is allowed",
+            ["HEAD"] * 5,
+            id="of HEAD",
+        ),
+        pytest.param(
+            ("--method", "POST", "--send"),
+            303,
+            matches(r"example\.com$"),
+            ("look-alike-prefix-allowed",),
+            "Probes: what others get at {url} Request",
+            ["GET"] * 5,
+            id="of a GET after a POST",
+        ),
+        pytest.param(
+            ("--method", "POST", "--send"),
+            307,
+            matches("", ACAC),
+            ("origin-reflected",),
+            LED,
+            ["OPTIONS"],
+            id="of a POST",
+        ),
+        pytest.param(
+            (*PUT, "--send"),
+            307,
+            matches("", ACAC, METHODS),
+            ("origin-reflected",),
+            LED,
+            ["OPTIONS"],
+            id="of a preflight",
+        ),
+        pytest.param(
+            TRACE,
+            302,
+            lambda origin: None,
+            ("allow-origin-on-actual-only",),
+            f"{LED}the answer to a GET allows",
+            ["GET"],
+            id="of a preflight that lacks the header",
+        ),
+        pytest.param((), 302, GOOD, (), "what others get at {url} Request", ["GET"] * 5, id="fine"),
+    ],
+)
+async def test_probed_is_where_redirects_end(
+    arguments: tuple[str, ...],
+    status: int,
+    answer: Any,
+    codes: tuple[str, ...],
+    words: str,
+    probed: list[str],
+    run: Any,
+) -> None:
+    def handler(arrived: Arrived) -> Reply:
+        origin = arrived.headers.get("origin")
+        is_preflight = "access-control-request-method" in arrived.headers
+        if arrived.url.endswith("/x"):
+            location = () if is_preflight else (("Location", "/y"),)
+            return Reply(200 if is_preflight else status, ((ACAO, "*"), METHODS, NAMES, *location))
+        return answer(origin) or Reply(200, () if is_preflight else ((ACAO, APP),))
+
+    async with raw_server(handler) as server:
+        told = await run(url_of(server), *arguments, "--json")
+        text = await run(url_of(server), *arguments)
+        url = url_of(server, "/y")
+    assert (told.status, told.codes) == (1 if codes else 0, codes)
+    probes = [step["sent"] for step in told.json["steps"] if step["kind"] == "probe"]
+    assert [sent["method"] for sent in probes] == probed
+    assert {sent["url"] for sent in probes} == {url}
+    assert words.format(url=url) in text.words
+
+
+async def test_null_that_redirects_make_is_probed_on_the_other_host(run: Any) -> None:
+    async with raw_server(planted(Planted((), (), "", allows("null")))) as other:
+        location = url_of(other, "/there")
+        async with raw_server(redirecting((("Location", location),))) as server:
+            told = await run(url_of(server), "--json")
+    (problem,) = told.json["problems"]
+    assert (told.status, problem["code"]) == (1, "null-allowed")
+    assert problem["fix"].endswith(f"ask for {location} itself, as redirects make its origin null")
+    assert {one["sent"]["url"] for one in told.json["steps"][1:]} == {location}
+
+
 @pytest.mark.parametrize(
     ("lines", "code"),
     [

@@ -251,7 +251,7 @@ PROBLEMS: Final = {
     ),
     "null-allowed": (
         "the origin null is allowed, which any site can send from a sandboxed frame",
-        "take null off the list; serve the page from an origin of its own",
+        "take null off the list; {remedy}",
     ),
     "look-alike-prefix-allowed": (
         "an origin that only ends alike is allowed: {subject}",
@@ -463,32 +463,33 @@ def remarks(asked: FetchRequest, steps: Sequence[Step]) -> Iterator[Finding]:
 
 # --- What other origins get ---------------------------------------------------------------------
 
+_OWN_ORIGIN: Final = "serve the page from an origin of its own"
+
 Probes = Generator[Sent, Received | None, list[Finding]]
 
 
 def probes(asked: FetchRequest, steps: Sequence[Step], code: str) -> Probes:
     """Yield each probe, take its answer (None: the network failed), return what is wrong.
 
-    `code` is what the request itself was refused for, if it was.
+    `code` is what the request itself was refused for, if it was. Probed is where redirects led,
+    on another host too: that answer is the one to read, and the request has been there already.
     """
-    first = next((step for step in steps if not step.sent.is_preflight), None)
-    if code == "allow-origin-missing" and first is None:
-        return (yield from _probe_actual(asked, steps[0].sent))
-    if first is None or first.sent.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-        first = next((step for step in steps if step.sent.is_preflight), first)
-    assert first is not None
-    sent, base = first
+    sent, base = steps[-1]
+    if code == "allow-origin-missing" and sent.is_preflight:
+        return (yield from _probe_actual(asked, sent))
+    origin, url = get(sent.headers, ORIGIN) or "", sent.url
+    if not sent.is_preflight and sent.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+        own = (step for step in steps if step.sent.is_preflight and step.sent.url == url)
+        sent, base = next(own, Step(_preflight(sent), base))
     assert base is not None
     allowed = get(base.headers, ACCESS_CONTROL_ALLOW_ORIGIN)
-    if not sent.is_preflight and sent.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-        sent = _preflight(sent)
     findings: list[Finding] = []
-    answers = {asked.origin: base}
+    answers = {origin: base}
     if allowed is not None and not sent.is_preflight:
         if (received := (yield _with_origin(sent, None))) is None:
             return findings
         answers["a request without Origin"] = received
-    if allowed is not None and allowed == asked.origin:
+    if allowed is not None and allowed == origin:
         if (received := (yield _with_origin(sent, _FOREIGN))) is None:
             return findings
         answers["another origin"] = received
@@ -497,7 +498,10 @@ def probes(asked: FetchRequest, steps: Sequence[Step], code: str) -> Probes:
             if get(received.headers, ACCESS_CONTROL_ALLOW_CREDENTIALS) == "true":
                 findings.append(finding("origin-reflected", subject=_FOREIGN))
         elif allowed == "null":
-            findings.append(finding("null-allowed"))
+            remedy = _OWN_ORIGIN
+            if asked.origin != "null":
+                remedy = f"let the page ask for {url} itself, as redirects make its origin null"
+            findings.append(finding("null-allowed", remedy=remedy))
         elif to_foreign != allowed:
             findings += yield from _probe_cousins(allowed, sent)
     if not sent.is_preflight:
@@ -523,7 +527,7 @@ def _probe_cousins(page: str, sent: Sent) -> Probes:
         if (received := (yield _with_origin(sent, origin))) is None:
             break
         if get(received.headers, ACCESS_CONTROL_ALLOW_ORIGIN) == origin:
-            findings.append(finding(code, subject=origin))
+            findings.append(finding(code, subject=origin, remedy=_OWN_ORIGIN))
     return findings
 
 

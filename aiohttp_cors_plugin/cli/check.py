@@ -1,8 +1,8 @@
 """`check`: does to any server what a browser would; says what is wrong, and how to mend it.
 
 First the request that was asked about, preflight and redirects included, as `_browser` has it;
-then at most five harmless ones, which show what other origins get. What is wrong is worked out
-from the answers alone, in `_diagnosis`.
+then at most five harmless ones, which show what other origins get where redirects ended. What is
+wrong is worked out from the answers alone, in `_diagnosis`.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ _EPILOG: Final = (
     "GET, HEAD and OPTIONS are sent as they are, preceded by a preflight where a browser sends"
     " one. Of any other method only the preflight is sent, as the request itself might change"
     " something on the server: --send sends that too, with an empty body. At most five further"
-    " requests, preflights or GET and HEAD, show what other origins get. No cookies are sent, and"
-    " redirects of the request are followed as browsers do. Exit codes: 0 fine, 1 refused or"
-    " problems found, 2 wrong usage."
+    " requests, preflights or GET and HEAD, show what other origins get. No cookies are sent."
+    " Redirects of the request are followed as browsers do, and the further requests go where they"
+    " end, on another host too. Exit codes: 0 fine, 1 refused or problems found, 2 wrong usage."
 )
 
 _HARMLESS: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
@@ -146,6 +146,9 @@ async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
             received = exchange.received
     except StopIteration as end:
         found: list[Finding] = end.value
+    if last.sent.url != report.exchanges[0].sent.url:
+        where = printable(last.sent.url)
+        found = [one._replace(reason=f"at {where}, after redirects: {one.reason}") for one in found]
     if any(one.code == "allow-origin-on-actual-only" for one in found):
         report.findings.pop(0)  # it says more than that the header is missing
     unique: dict[str, Finding] = {}
@@ -398,9 +401,13 @@ def _text(report: Report) -> Iterator[str]:
 
 
 def _probes_in_words(report: Report) -> Iterator[str]:
-    yield style("Probes: what others get", "bold")
+    probed = [one for one in report.exchanges if one.is_probe]
+    url, title = probed[0].sent.url, "Probes: what others get"
+    if url != report.exchanges[0].sent.url:
+        title += f" at {printable(url)}"
+    yield style(title, "bold")
     rows = []
-    for sent, received, *_ in (one for one in report.exchanges if one.is_probe):
+    for sent, received, *_ in probed:
         kind = "preflight" if sent.is_preflight else sent.method
         origin, answer = get(sent.headers, ORIGIN), "no answer"
         if received is not None:
