@@ -1518,6 +1518,8 @@ async def test_a_server_of_something_else(
     [
         (OSError(101, "Network is unreachable"), "Network is unreachable"),
         (OSError("several went wrong"), "several went wrong"),
+        (OSError(), "OSError"),
+        (ConnectionResetError(), "ConnectionResetError"),
     ],
 )
 def test_other_failures_are_told_in_the_systems_words(error: OSError, expected: str) -> None:
@@ -1525,9 +1527,27 @@ def test_other_failures_are_told_in_the_systems_words(error: OSError, expected: 
 
     key: Any = type("Key", (), {"host": "x", "port": 1, "ssl": True})
     for one in (ClientConnectorError(key, error), error):
-        found, net_error = check._failure(one, "x:1", 10)
+        found, net_error = check._failure(one, "http://x:1/", 10)
         assert (found.code, net_error) == ("connection-failed", "")
         assert expected in found.reason
+        assert found.fix == "look whether the server is up, and whether it wants https:// here"
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_handshake_that_is_cut(reads: bool, run: Any) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if reads:
+            await reader.read(1000)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        found = await failed(run, f"https://{host}/")
+        told = await run(f"https://{host}/", "--json")
+    said = f"the connection to {host} failed: the server closed it during the TLS handshake"
+    assert found == ("connection-failed", said)
+    fix = "look whether the server is up, whether it speaks TLS 1.2 or later here, and whether"
+    assert told.json["problems"][0]["fix"].startswith(fix)
 
 
 @contextlib.asynccontextmanager

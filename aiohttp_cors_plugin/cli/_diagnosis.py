@@ -68,7 +68,7 @@ PROBLEMS: Final = {
     ),
     "connection-failed": (
         "the connection to {host} failed: {subject}",
-        "look whether the server is up, and whether it wants https:// here",
+        "look whether the server is up, {remedy}",
     ),
     # The preflight.
     "preflight-redirect": (

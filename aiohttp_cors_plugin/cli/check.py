@@ -172,12 +172,13 @@ async def _exchange(sent: Sent, seconds: float) -> Exchange:
             return Exchange(sent, received_by(response), body.decode("utf-8", "replace"))
     # A ValueError: a name that cannot be looked up, such as one with a label of 70 letters.
     except (ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
-        failure, net_error = _failure(error, sent.url.split("/")[2], seconds)
+        failure, net_error = _failure(error, sent.url, seconds)
         return Exchange(sent, None, failure=failure, net_error=net_error)
 
 
-def _failure(error: Exception, host: str, seconds: float) -> tuple[Finding, str]:
+def _failure(error: Exception, url: str, seconds: float) -> tuple[Finding, str]:
     """What went wrong with the network, in a sentence; and Chromium's name for it."""
+    scheme, _, host = url.split("/")[:3]
     code, words, net_error = "connection-failed", str(error) or type(error).__name__, ""
     if isinstance(error, asyncio.TimeoutError):
         code, words = "timed-out", f"{seconds:g}"
@@ -188,11 +189,13 @@ def _failure(error: Exception, host: str, seconds: float) -> tuple[Finding, str]
         net_error = _TLS_ERRORS.get(words, "")
     elif isinstance(error, ClientConnectorError):
         cause = error.os_error
-        words = cause.strerror or str(cause)
+        words = cause.strerror or str(cause) or type(cause).__name__
         if isinstance(cause, socket.gaierror):
             code, net_error = "host-not-found", "net::ERR_NAME_NOT_RESOLVED"
         elif cause.errno == errno.ECONNREFUSED:
             code, net_error = "connection-refused", "net::ERR_CONNECTION_REFUSED"
+        elif scheme == "https:" and isinstance(cause, ConnectionResetError):
+            words = "the server closed it during the TLS handshake"
     elif isinstance(error, ServerDisconnectedError):
         words, net_error = "the server closed it without an answer", "net::ERR_EMPTY_RESPONSE"
     elif isinstance(error, ClientResponseError):
@@ -201,9 +204,15 @@ def _failure(error: Exception, host: str, seconds: float) -> tuple[Finding, str]
         code, net_error = "host-not-found", "net::ERR_NAME_NOT_RESOLVED"
     elif isinstance(error, OSError) and error.errno == errno.ECONNRESET:
         net_error = "net::ERR_CONNECTION_RESET"
-    return finding(code, host=host, subject=" ".join(words.split())), net_error
+    subject, remedy = " ".join(words.split()), _REMEDIES[scheme]
+    return finding(code, host=host, subject=subject, remedy=remedy), net_error
 
 
+_REMEDIES: Final = {
+    "http:": "and whether it wants https:// here",
+    "https:": "whether it speaks TLS 1.2 or later here, and whether it demands a certificate of the"
+    " client: check sends none",
+}
 # Others depend on what Chromium trusts, or on its version.
 _TLS_ERRORS: Final = {
     "self-signed certificate": "net::ERR_CERT_AUTHORITY_INVALID",
