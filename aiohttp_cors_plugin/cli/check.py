@@ -158,11 +158,29 @@ async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
     return report
 
 
+class _Connector(TCPConnector):
+    """Remembers whether a byte came: aiohttp's parser in Python drops the beginning of a head."""
+
+    heard = False
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        connection = await super().connect(*args, **kwargs)
+        protocol: Any = connection.protocol
+        pass_on = protocol.data_received
+
+        def data_received(data: bytes) -> None:
+            self.heard = True
+            pass_on(data)
+
+        protocol.data_received = data_received
+        return connection
+
+
 async def _exchange(sent: Sent, seconds: float) -> Exchange:
-    body, timeout = b"", ClientTimeout(total=seconds)
+    body, timeout, connector = b"", ClientTimeout(total=seconds), _Connector()
     try:
         async with (
-            TCPConnector() as connector,
+            connector,
             await send_as_browser(sent, connector=connector, timeout=timeout) as response,
         ):
             if sent.is_preflight:
@@ -172,11 +190,13 @@ async def _exchange(sent: Sent, seconds: float) -> Exchange:
             return Exchange(sent, received_by(response), body.decode("utf-8", "replace"))
     # A ValueError: a name that cannot be looked up, such as one with a label of 70 letters.
     except (ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
-        failure, net_error = _failure(error, sent.url, seconds)
+        failure, net_error = _failure(error, sent.url, seconds, connector.heard)
         return Exchange(sent, None, failure=failure, net_error=net_error)
 
 
-def _failure(error: Exception, url: str, seconds: float) -> tuple[Finding, str]:
+def _failure(
+    error: Exception, url: str, seconds: float, heard: bool = False
+) -> tuple[Finding, str]:
     """What went wrong with the network, in a sentence; and Chromium's name for it."""
     scheme, _, host = url.split("/")[:3]
     code, words, net_error = "connection-failed", str(error) or type(error).__name__, ""
@@ -196,13 +216,16 @@ def _failure(error: Exception, url: str, seconds: float) -> tuple[Finding, str]:
             code, net_error = "connection-refused", "net::ERR_CONNECTION_REFUSED"
         elif scheme == "https:" and isinstance(cause, ConnectionResetError):
             words = "the server closed it during the TLS handshake"
+    elif isinstance(error, ServerDisconnectedError) and heard:
+        words = "the server closed it in the middle of an answer's head"
     elif isinstance(error, ServerDisconnectedError):
-        words, net_error = "the server closed it without an answer", "net::ERR_EMPTY_RESPONSE"
+        words = "the server closed it without an answer"
+        net_error = "net::ERR_EMPTY_RESPONSE" if scheme == "http:" else ""
     elif isinstance(error, ClientResponseError):
         code, words = "not-http", error.message
     elif isinstance(error, UnicodeError):
         code, net_error = "host-not-found", "net::ERR_NAME_NOT_RESOLVED"
-    elif isinstance(error, OSError) and error.errno == errno.ECONNRESET:
+    elif isinstance(error, OSError) and error.errno == errno.ECONNRESET and scheme == "http:":
         net_error = "net::ERR_CONNECTION_RESET"
     subject, remedy = " ".join(words.split()), _REMEDIES[scheme]
     return finding(code, host=host, subject=subject, remedy=remedy), net_error
