@@ -1691,6 +1691,21 @@ URL = "https://api.example.com/x"
         pytest.param(
             ["localhost:8080/x", "--origin", APP], "write 'http://localhost:8080/x'", id="local"
         ),
+        *(
+            pytest.param([given, "--origin", APP], f"{said}; write '{meant}'", id=given)
+            for given, said, meant in (
+                ("http:/a.example/x", "lacks a slash", "http://a.example/x"),
+                ("HTTPS:a.example/x", "lacks a slash", "HTTPS://a.example/x"),
+                ("//a.example/x", "has no scheme", "https://a.example/x"),
+                ("//localhost/x", "has no scheme", "http://localhost/x"),
+                ("http:8080/x", "has no scheme", "https://http:8080/x"),
+                (
+                    "a.example/?u=ws://b.example",
+                    "has no scheme",
+                    "https://a.example/?u=ws://b.example",
+                ),
+            )
+        ),
         pytest.param(["ws://a.example/x", "--origin", APP], "is no URL of HTTP", id="websocket"),
         pytest.param(["http://a.example:x/", "--origin", APP], "is no URL: ", id="bad-port"),
         pytest.param(["https://", "--origin", APP], "'https://' is no URL: ", id="no-host"),

@@ -249,11 +249,17 @@ _TLS_ERRORS: Final = {
 
 def _url(text: str) -> str:
     """A URL of the schemes that CORS is about."""
-    if "://" not in text:
-        host = re.split(r"[:/?#]", text, maxsplit=1)[0]
-        scheme = "http" if is_loopback(host) else "https"
-        raise argparse.ArgumentTypeError(f"{text!r} has no scheme; write '{scheme}://{text}'")
-    scheme, _, rest = text.partition("://")
+    absolute = re.fullmatch("([^:/?#]*)://(.*)", text, re.DOTALL)
+    if absolute is None:
+        # `http:/host` lacks a slash, and `http:80` is a host with a port.
+        begun = re.fullmatch(r"(?:(https?):(?![0-9]))?/*(.*)", text, re.DOTALL | re.IGNORECASE)
+        assert begun is not None
+        scheme, rest = begun[1], begun[2]
+        if scheme is None:
+            scheme = "http" if is_loopback(re.split("[:/?#]", rest, maxsplit=1)[0]) else "https"
+        what = "lacks a slash" if begun[1] else "has no scheme"
+        raise argparse.ArgumentTypeError(f"{text!r} {what}; write '{scheme}://{rest}'")
+    scheme, rest = absolute.groups()
     if scheme.lower() not in ("http", "https"):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no URL of HTTP, and CORS is about no other; write 'https://{rest}'"
