@@ -137,6 +137,32 @@ MISTAKES = [
             ("nowhere", "http://[", 302, "to http://["),
         )
     ),
+    # The same of the request itself.
+    *(
+        row(
+            f"redirect-without-{name}",
+            arguments,
+            ("allow-origin-missing-on-redirect",),
+            words,
+            always(("Location", location), status=status),
+            message="No 'Access-Control-Allow-Origin' header is present",
+        )
+        for name, location, status, arguments, words in (
+            ("slash", "/x/", 301, (), "which differs by the slash at the end, without Access-"),
+            ("https", "https://127.0.0.1/x", 308, (), "ask for https://127.0.0.1/x itself"),
+            ("login", "/login?next=/x", 302, TRACE, "answer with 401 and the headers instead"),
+            ("elsewhere", "https://api.example.com/y", 307, (), "https://api.example.com/y itself"),
+            ("elsewhere-here", "/y", 303, TRACE, f"itself, or send '{ACAO}: {APP}' with redirects"),
+            (
+                "nowhere",
+                "http://[",
+                302,
+                (),
+                "answer is 302 Found, a redirect to http://[, without",
+            ),
+        )
+    ),
+    row("redirect-nowhere", (), ("allow-origin-missing",), "pages may read", always(status=302)),
     # 3: Vary.
     row(
         "vary-missing-everywhere",
@@ -1410,6 +1436,16 @@ async def test_redirects_that_lead_nowhere(lines: Headers, code: str, run: Any) 
     async with raw_server(redirecting(lines)) as server:
         told = await run(url_of(server), "--json")
     assert (told.status, told.codes) == (1, (code,))
+
+
+async def test_a_redirect_that_the_origin_null_meets_is_not_to_be_mended(run: Any) -> None:
+    """Not even with the header."""
+    answer = always(("Location", "/further"), status=302)
+    async with raw_server(planted(Planted((), (), "", answer))) as other:
+        location = url_of(other, "/there")
+        async with raw_server(redirecting((("Location", location),))) as server:
+            told = await run(url_of(server), "--json")
+    assert (told.status, told.codes) == (1, ("redirect-makes-origin-null",))
 
 
 async def test_a_redirect_to_another_origin_makes_the_origin_null(run: Any) -> None:

@@ -134,6 +134,11 @@ PROBLEMS: Final = {
         "{where} has no Access-Control-Allow-Origin",
         "send 'Access-Control-Allow-Origin: {origin}' if its pages may read this{hint}",
     ),
+    "allow-origin-missing-on-redirect": (
+        "{where} is {status}, a redirect {subject}, without Access-Control-Allow-Origin: browsers"
+        " do not follow it",
+        "{remedy}",
+    ),
     "allow-origin-on-preflight-only": (
         "the preflight's answer allows the origin, and {where} has no Access-Control-Allow-Origin",
         "send the header with both",
@@ -334,7 +339,7 @@ def _preflight_refusal(
     sent, status, reason = verdict.steps[-1].sent, received.status, verdict.reason
     if reason == "preflight-redirect":
         location = get(received.headers, LOCATION) or ""
-        fields["subject"], fields["remedy"] = _redirect(sent.url, location)
+        fields["subject"], fields["remedy"] = _redirect(sent, location, asked.origin)
     elif not 200 <= status <= 299:
         return _STATUSES.get(status, "preflight-status")
     elif reason == "method-not-in-allow-methods" and verdict.subject != verdict.subject.upper():
@@ -360,12 +365,17 @@ _STATUSES: Final = {
 }
 
 
-def _redirect(url: str, location: str) -> tuple[str, str]:
-    """Where a redirect of a preflight leads, in words, and what to do about it."""
-    source = parse_url(url)
+def _redirect(sent: Sent, location: str, origin: str) -> tuple[str, str]:
+    """Where a redirect that is not followed leads, in words, and what to do about it."""
+    mend = f"send 'Access-Control-Allow-Origin: {origin}' with redirects too"
+    login = "answer with 401 and the headers instead: no script logs in on a page"
+    if sent.is_preflight:
+        mend = "answer OPTIONS before anything redirects"
+        login = "let OPTIONS requests pass before the login, without credentials"
+    source = parse_url(sent.url)
     target = parse_url(location, source)
     if source is None or target is None:
-        return f"to {location}", "answer OPTIONS before anything redirects"
+        return f"to {location}", mend
     subject, page = f"to {target}", f"let the page ask for {target} itself"
     before, after = (url.href[len(url.origin) :].partition("?")[0] for url in (source, target))
     hosts = [origin and origin.host for origin in map(parse_origin, (source.origin, target.origin))]
@@ -375,16 +385,22 @@ def _redirect(url: str, location: str) -> tuple[str, str]:
         if before != after:
             return f"{subject}, which differs by the slash at the end", page
     if re.search(r"\b(log-?in|log-?on|sign-?in|oauth2?|saml|sso|auth)\b", target.href):
-        subject += ", which looks like a login page"
-        return subject, "let OPTIONS requests pass before the login, without credentials"
-    return subject, f"{page}, or answer OPTIONS before anything redirects"
+        return f"{subject}, which looks like a login page", login
+    if source.origin != target.origin and not sent.is_preflight:
+        return subject, page  # the origin would become null
+    return subject, f"{page}, or {mend}"
 
 
 def _actual_refusal(
-    _asked: FetchRequest, verdict: Verdict, received: Received, fields: dict[str, object]
+    asked: FetchRequest, verdict: Verdict, received: Received, fields: dict[str, object]
 ) -> str:
     if verdict.reason != "allow-origin-missing":
         return verdict.reason
+    location = get(received.headers, LOCATION)
+    if location is not None and received.status // 100 == 3:
+        sent = verdict.steps[-1].sent
+        fields["subject"], fields["remedy"] = _redirect(sent, location, asked.origin)
+        return "allow-origin-missing-on-redirect"
     if any(step.sent.is_preflight for step in verdict.steps):
         is_error = received.status >= 400
         return "errors-without-headers" if is_error else "allow-origin-on-preflight-only"
