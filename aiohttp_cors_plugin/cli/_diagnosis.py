@@ -429,18 +429,22 @@ def _misfit(headers: Headers, allowed: str, origin: str, fields: dict[str, objec
         return "allow-origin-pattern"
     if allowed == f"{origin}/":
         return "allow-origin-trailing-slash"
-    if origin.endswith(f"://{allowed}"):
-        return "allow-origin-no-scheme"
     if allowed == "null":
         return "allow-origin-mismatch"
-    if (url := parse_url(allowed)) is None:
+    own, scheme = parse_origin(origin), origin.partition("://")[0]
+    bare = parse_url(f"{scheme}://{allowed}")
+    with_scheme = None if "://" in allowed or bare is None else parse_origin(bare.origin)
+    if origin.endswith(f"://{allowed}") or (own and with_scheme and own.host == with_scheme.host):
+        return "allow-origin-no-scheme"
+    url = parse_url(allowed)
+    if url is None or "," in allowed or (url.origin == "null" and parse_origin(allowed) is None):
         return "allow-origin-invalid"
     if url.origin == origin:
         if allowed != allowed.lower() and allowed.lower().rstrip("/") == origin:
             return "allow-origin-case"
         has_more = url.href != f"{origin}/" or "@" in allowed or "#" in allowed
         return "allow-origin-path" if has_more else "allow-origin-port"
-    own, other = parse_origin(origin), parse_origin(url.origin)
+    other = parse_origin(url.origin)
     if own is None or other is None or own.host != other.host:
         return "allow-origin-mismatch"
     return "allow-origin-port" if own.scheme == other.scheme else "allow-origin-scheme"
