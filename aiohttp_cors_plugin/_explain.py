@@ -23,12 +23,13 @@ from aiohttp_cors_plugin._preflights import (
     judge,
     refusal_in_words,
 )
-from aiohttp_cors_plugin._reasons import in_words
+from aiohttp_cors_plugin._reasons import REASONS, in_words
 from aiohttp_cors_plugin._requests import Reached
 from aiohttp_cors_plugin._routing import resolve_as
 from aiohttp_cors_plugin._state import State, governing
 from aiohttp_cors_plugin._tables import Entry
 from aiohttp_cors_plugin._urls import parse_url
+from aiohttp_cors_plugin.errors import CorsConfigError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +98,7 @@ async def explain(
     entry = Entry(None, "none")
     if match is not None and owner is not None:
         entry = owner.entry_of(match, method)
-    decision, stamped = None, CIMultiDict[str]()
+    own, decision, stamped = entry, None, CIMultiDict[str]()
     reason, message = None, ""
     if needs_preflight:
         asked: dict[str, str] = {hdrs.ORIGIN: origin, hdrs.ACCESS_CONTROL_REQUEST_METHOD: method}
@@ -117,6 +118,10 @@ async def explain(
             message = entry.policy.in_words(reason, subject, verdict.rule)
     elif reason is None:
         reason = "no-policy"
+    if reason == "no-policy" and match is not None and owner is not None:
+        if misfits := _misfits(owner, match.route):
+            words = f"{REASONS[reason].sentence}, as its override does not fit"
+            entry, message = own, f"{words}: {misfits} [{reason}]"
     return Explanation(
         allowed=reason is None,
         reason=reason,
@@ -131,6 +136,15 @@ async def explain(
         preflight_headers=() if decision is None else tuple(decision.headers.items()),
         headers=tuple(stamped.items()),
     )
+
+
+def _misfits(owner: State, route: web.AbstractRoute) -> str:
+    """What is wrong with the overrides of a route; empty where they fit."""
+    try:
+        owner.table.compile(route)
+    except CorsConfigError as error:
+        return "; ".join(map(str, error.problems))
+    return ""
 
 
 async def _explain_preflight(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import re
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientConnectorError, ClientOSError, ServerDisconnectedError, web
 
 from aiohttp_cors_plugin import CorsOptions, setup
 from aiohttp_cors_plugin._browser import REASONS
@@ -136,6 +137,32 @@ MISTAKES = [
             ("nowhere", "http://[", 302, "to http://["),
         )
     ),
+    # The same of the request itself.
+    *(
+        row(
+            f"redirect-without-{name}",
+            arguments,
+            ("allow-origin-missing-on-redirect",),
+            words,
+            always(("Location", location), status=status),
+            message="No 'Access-Control-Allow-Origin' header is present",
+        )
+        for name, location, status, arguments, words in (
+            ("slash", "/x/", 301, (), "which differs by the slash at the end, without Access-"),
+            ("https", "https://127.0.0.1/x", 308, (), "ask for https://127.0.0.1/x itself"),
+            ("login", "/login?next=/x", 302, TRACE, "answer with 401 and the headers instead"),
+            ("elsewhere", "https://api.example.com/y", 307, (), "https://api.example.com/y itself"),
+            ("elsewhere-here", "/y", 303, TRACE, f"itself, or send '{ACAO}: {APP}' with redirects"),
+            (
+                "nowhere",
+                "http://[",
+                302,
+                (),
+                "answer is 302 Found, a redirect to http://[, without",
+            ),
+        )
+    ),
+    row("redirect-nowhere", (), ("allow-origin-missing",), "pages may read", always(status=302)),
     # 3: Vary.
     row(
         "vary-missing-everywhere",
@@ -332,6 +359,15 @@ MISTAKES = [
     misfit("case", "allow-origin-case", "https://App.example.com", "has upper case"),
     misfit("http-for-https", "allow-origin-scheme", "http://app.example.com", "another scheme"),
     misfit("no-scheme", "allow-origin-no-scheme", "app.example.com", "lacks the scheme"),
+    misfit("no-scheme-port", "allow-origin-no-scheme", "App.example.com:443", f"write '{APP}'"),
+    misfit("no-scheme-slash", "allow-origin-no-scheme", "app.example.com/", "lacks the scheme"),
+    misfit(
+        "no-scheme-of-an-app",
+        "allow-origin-no-scheme",
+        "localhost",
+        "lacks the scheme",
+        origin="capacitor://localhost",
+    ),
     misfit("default-port", "allow-origin-port", f"{APP}:443", "another port"),
     misfit("other-port", "allow-origin-port", f"{APP}:8443", "another port"),
     misfit(
@@ -344,9 +380,13 @@ MISTAKES = [
     misfit("pattern", "allow-origin-pattern", "https://*.example.com", "is a pattern"),
     misfit("no-url", "allow-origin-invalid", "true", "is no origin: 'true'"),
     misfit("empty", "allow-origin-invalid", "", "is no origin"),
+    misfit("comma", "allow-origin-invalid", f"{APP},", f"is no origin: '{APP},' [allow"),
+    misfit("comma-before", "allow-origin-invalid", f",{EVIL}", "is no origin"),
+    misfit("no-host", "allow-origin-invalid", "data:x", "is no origin"),
+    misfit("host-and-port", "allow-origin-invalid", "evil.example.org:443", "is no origin"),
+    misfit("another-app", "allow-origin-mismatch", "capacitor://localhost", "another origin's"),
     misfit("another", "allow-origin-mismatch", EVIL, "another origin's"),
     misfit("null-to-all", "allow-origin-mismatch", "null", "another origin's"),
-    misfit("no-host", "allow-origin-mismatch", "data:x", "another origin's"),
     misfit("to-null", "allow-origin-mismatch", APP, "another origin's", origin="null"),
     row("nothing", (), ("allow-origin-missing",), "if its pages may read this", always()),
     row(
@@ -1293,6 +1333,108 @@ async def test_redirects_are_followed(run: Any) -> None:
     assert (told.status, told.codes) == (0, ())
 
 
+LED = "problem: at {url}, after redirects: "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "answer", "codes", "words", "probed"),
+    [
+        pytest.param(
+            (),
+            301,
+            matches("", ACAC, vary=()),
+            ("origin-reflected", "vary-missing"),
+            f"{LED}any origin is allowed, with credentials",
+            ["GET", "GET"],
+            id="reflected",
+        ),
+        pytest.param(
+            ("--method", "HEAD"),
+            308,
+            allows(APP, "null"),
+            ("null-allowed",),
+            f"{LED}the origin null is allowed",
+            ["HEAD"] * 5,
+            id="of HEAD",
+        ),
+        pytest.param(
+            ("--method", "POST", "--send"),
+            303,
+            matches(r"example\.com$"),
+            ("look-alike-prefix-allowed",),
+            "Probes: what others get at {url} Request",
+            ["GET"] * 5,
+            id="of a GET after a POST",
+        ),
+        pytest.param(
+            ("--method", "POST", "--send"),
+            307,
+            matches("", ACAC),
+            ("origin-reflected",),
+            LED,
+            ["OPTIONS"],
+            id="of a POST",
+        ),
+        pytest.param(
+            (*PUT, "--send"),
+            307,
+            matches("", ACAC, METHODS),
+            ("origin-reflected",),
+            LED,
+            ["OPTIONS"],
+            id="of a preflight",
+        ),
+        pytest.param(
+            TRACE,
+            302,
+            lambda origin: None,
+            ("allow-origin-on-actual-only",),
+            f"{LED}the answer to a GET allows",
+            ["GET"],
+            id="of a preflight that lacks the header",
+        ),
+        pytest.param((), 302, GOOD, (), "what others get at {url} Request", ["GET"] * 5, id="fine"),
+    ],
+)
+async def test_probed_is_where_redirects_end(
+    arguments: tuple[str, ...],
+    status: int,
+    answer: Any,
+    codes: tuple[str, ...],
+    words: str,
+    probed: list[str],
+    run: Any,
+) -> None:
+    def handler(arrived: Arrived) -> Reply:
+        origin = arrived.headers.get("origin")
+        is_preflight = "access-control-request-method" in arrived.headers
+        if arrived.url.endswith("/x"):
+            location = () if is_preflight else (("Location", "/y"),)
+            return Reply(200 if is_preflight else status, ((ACAO, "*"), METHODS, NAMES, *location))
+        return answer(origin) or Reply(200, () if is_preflight else ((ACAO, APP),))
+
+    async with raw_server(handler) as server:
+        told = await run(url_of(server), *arguments, "--json")
+        text = await run(url_of(server), *arguments)
+        url = url_of(server, "/y")
+    assert (told.status, told.codes) == (1 if codes else 0, codes)
+    probes = [step["sent"] for step in told.json["steps"] if step["kind"] == "probe"]
+    assert [sent["method"] for sent in probes] == probed
+    assert {sent["url"] for sent in probes} == {url}
+    assert words.format(url=url) in text.words
+
+
+async def test_null_that_redirects_make_is_probed_on_the_other_host(run: Any) -> None:
+    async with raw_server(planted(Planted((), (), "", allows("null")))) as other:
+        location = url_of(other, "/there")
+        async with raw_server(redirecting((("Location", location),))) as server:
+            told = await run(url_of(server), "--json")
+    (problem,) = told.json["problems"]
+    assert (told.status, problem["code"]) == (1, "null-allowed")
+    assert problem["fix"].endswith(f"ask for {location} itself, as redirects make its origin null")
+    assert {one["sent"]["url"] for one in told.json["steps"][1:]} == {location}
+
+
 @pytest.mark.parametrize(
     ("lines", "code"),
     [
@@ -1307,6 +1449,16 @@ async def test_redirects_that_lead_nowhere(lines: Headers, code: str, run: Any) 
     async with raw_server(redirecting(lines)) as server:
         told = await run(url_of(server), "--json")
     assert (told.status, told.codes) == (1, (code,))
+
+
+async def test_a_redirect_that_the_origin_null_meets_is_not_to_be_mended(run: Any) -> None:
+    """Not even with the header."""
+    answer = always(("Location", "/further"), status=302)
+    async with raw_server(planted(Planted((), (), "", answer))) as other:
+        location = url_of(other, "/there")
+        async with raw_server(redirecting((("Location", location),))) as server:
+            told = await run(url_of(server), "--json")
+    assert (told.status, told.codes) == (1, ("redirect-makes-origin-null",))
 
 
 async def test_a_redirect_to_another_origin_makes_the_origin_null(run: Any) -> None:
@@ -1398,6 +1550,9 @@ def speaks(sent: bytes | None) -> Any:
     [
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "not-http", "no answer of HTTP: ", None),
         (b"", "connection-failed", "the server closed it without", "ERR_EMPTY_RESPONSE"),
+        (b"HTTP/1.1 200 OK\r\nAccess-Con", "connection-failed", "in the middle of", None),
+        (b"HTTP/1.1 200 OK\r\nX-A: b\r\n", "connection-failed", "in the middle of", None),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "connection-failed", "in the middle of", None),
         (None, "connection-failed", "", "ERR_CONNECTION_RESET"),
     ],
 )
@@ -1416,16 +1571,48 @@ async def test_a_server_of_something_else(
     [
         (OSError(101, "Network is unreachable"), "Network is unreachable"),
         (OSError("several went wrong"), "several went wrong"),
+        (OSError(), "OSError"),
+        (ConnectionResetError(), "ConnectionResetError"),
     ],
 )
 def test_other_failures_are_told_in_the_systems_words(error: OSError, expected: str) -> None:
-    from aiohttp import ClientConnectorError
-
     key: Any = type("Key", (), {"host": "x", "port": 1, "ssl": True})
     for one in (ClientConnectorError(key, error), error):
-        found, net_error = check._failure(one, "x:1", 10)
+        found, net_error = check._failure(one, "http://x:1/", 10)
         assert (found.code, net_error) == ("connection-failed", "")
         assert expected in found.reason
+        assert found.fix == "look whether the server is up, and whether it wants https:// here"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerDisconnectedError(),
+        ClientOSError(errno.ECONNRESET, "Connection reset by peer"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_of_tls_the_console_may_say_something_else(error: Exception, scheme: str) -> None:
+    """Where the server demands a certificate of the client, say."""
+    found, net_error = check._failure(error, f"{scheme}://x:1/", 10)
+    assert (found.code, net_error != "") == ("connection-failed", scheme == "http")
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_handshake_that_is_cut(reads: bool, run: Any) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if reads:
+            await reader.read(1000)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        found = await failed(run, f"https://{host}/")
+        told = await run(f"https://{host}/", "--json")
+    said = f"the connection to {host} failed: the server closed it during the TLS handshake"
+    assert found == ("connection-failed", said)
+    fix = "look whether the server is up, whether it speaks TLS 1.2 or later here, and whether"
+    assert told.json["problems"][0]["fix"].startswith(fix)
 
 
 @contextlib.asynccontextmanager
@@ -1478,9 +1665,10 @@ async def test_what_the_console_says_of_failures(
     async with (
         tls_server(tmp_path) as host,
         await speaks(b"") as empty,
+        await speaks(b"HTTP/1.1 200 OK\r\nAccess-Con") as half,
         await speaks(None) as reset,
     ):
-        ports = [server.sockets[0].getsockname()[1] for server in (empty, reset)]
+        ports = [server.sockets[0].getsockname()[1] for server in (empty, half, reset)]
         urls = [f"http://127.0.0.1:{one}/" for one in (port, *ports)]
         urls += [f"https://{host}/", home.replace("http:", "https:"), "http://nope.invalid/"]
         messages = []
@@ -1493,7 +1681,8 @@ async def test_what_the_console_says_of_failures(
                     await asyncio.sleep(0.1)
             assert message is None or message in said, url
             messages.append(message)
-    assert messages.count(None) <= 1
+    assert messages[2] is None  # Chromium reads half a head, or speaks of the headers
+    assert messages.count(None) <= 2
 
 
 @pytest.mark.parametrize("last", [1, 2, 3])
@@ -1550,6 +1739,21 @@ URL = "https://api.example.com/x"
         pytest.param(["api.example.com/x", "--origin", APP], "write 'https://api", id="no-scheme"),
         pytest.param(
             ["localhost:8080/x", "--origin", APP], "write 'http://localhost:8080/x'", id="local"
+        ),
+        *(
+            pytest.param([given, "--origin", APP], f"{said}; write '{meant}'", id=given)
+            for given, said, meant in (
+                ("http:/a.example/x", "lacks a slash", "http://a.example/x"),
+                ("HTTPS:a.example/x", "lacks a slash", "HTTPS://a.example/x"),
+                ("//a.example/x", "has no scheme", "https://a.example/x"),
+                ("//localhost/x", "has no scheme", "http://localhost/x"),
+                ("http:8080/x", "has no scheme", "https://http:8080/x"),
+                (
+                    "a.example/?u=ws://b.example",
+                    "has no scheme",
+                    "https://a.example/?u=ws://b.example",
+                ),
+            )
         ),
         pytest.param(["ws://a.example/x", "--origin", APP], "is no URL of HTTP", id="websocket"),
         pytest.param(["http://a.example:x/", "--origin", APP], "is no URL: ", id="bad-port"),

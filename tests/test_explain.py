@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from aiohttp_cors_plugin import CORS, CorsOptions, override, setup
+from aiohttp_cors_plugin import CORS, CorsConfigError, CorsOptions, override, setup
 from aiohttp_cors_plugin._reasons import REASONS
 from aiohttp_cors_plugin.testing import FetchError, Page
 from tests.app import ADMIN, APP, EVIL, Custom, Item, cors_headers, make_app, ok, preflight
@@ -231,6 +231,24 @@ async def test_a_method_that_a_view_has_other_options_for() -> None:
     assert (await cors.explain("GET", "/account", origin=APP)).source == "defaults"
     refused = await cors.explain("PUT", "/account", origin=APP)
     assert (refused.reason, refused.source) == ("no-policy", "none")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_an_override_that_does_not_fit_says_what_is_wrong(method: str) -> None:
+    app = web.Application()
+    route = app.router.add_route(method, "/things", ok)
+    cors = setup(app, CorsOptions(allow_origins=[APP], allow_credentials=True))
+    cors.override(route, allow_origins="*")
+    explanation = await cors.explain(method, "/things", origin=APP)
+    with pytest.raises(CorsConfigError) as refused:
+        await web.AppRunner(app).setup()
+    words = "no CORS options apply to this route, as its override does not fit"
+    assert explanation.message == f"{words}: {refused.value} [no-policy]"
+    assert (explanation.reason, explanation.source, explanation.route) == (
+        "no-policy",
+        "an override that does not fit",
+        route,
+    )
 
 
 async def test_a_method_that_differs_by_case_says_so() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from aiohttp_cors_plugin.cli import main
 from aiohttp_cors_plugin.cli._load import UsageError, asked
 
 FACTORIES = """
@@ -143,6 +144,58 @@ def test_startup_runs_if_asked_for_and_cleanup_after_it() -> None:
 def test_what_is_typed_wrongly_is_said(name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         application(name)
+
+
+EXITS = """
+import asyncio, sys
+from aiohttp import web
+
+def main():
+    sys.exit(0)
+
+def usage():
+    sys.exit("usage: give a port")
+
+async def later():
+    sys.exit()
+
+async def on_startup(app):
+    sys.exit(3)
+
+async def in_a_task(app):
+    await asyncio.create_task(on_startup(app))
+
+def starts(on_startup=on_startup):
+    app = web.Application()
+    app.on_startup.append(on_startup)
+    return app
+
+def starts_a_task():
+    return starts(in_a_task)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "words"),
+    [
+        ("exits", "main", "exits:main called sys.exit(0); name a function that only makes"),
+        ("exits", "usage", "exits:usage called sys.exit('usage: give a port'); name a function"),
+        ("exits", "later", "exits:later called sys.exit(None); name a function"),
+        ("exits", "starts", "the startup of exits:starts called sys.exit(3); leave --startup out"),
+        ("exits", "starts_a_task", "exits:starts_a_task called sys.exit(3); name a function"),
+        ("unguarded", "app", "the import of unguarded called sys.exit(0); guard what runs"),
+    ],
+)
+def test_an_exit_of_the_users_code_is_no_success(
+    module: str, name: str, words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "exits.py").write_text(EXITS)
+    (folder / "unguarded.py").write_text(f"{EXITS}\nmain()\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["routes", f"{module}:{name}", "--lint", "--startup"])
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out) == (2, "")
+    assert words in printed.err
 
 
 def test_errors_of_the_users_code_keep_their_traceback(folder: Path) -> None:

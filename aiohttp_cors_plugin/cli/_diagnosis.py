@@ -68,7 +68,7 @@ PROBLEMS: Final = {
     ),
     "connection-failed": (
         "the connection to {host} failed: {subject}",
-        "look whether the server is up, and whether it wants https:// here",
+        "look whether the server is up, {remedy}",
     ),
     # The preflight.
     "preflight-redirect": (
@@ -133,6 +133,11 @@ PROBLEMS: Final = {
     "allow-origin-missing": (
         "{where} has no Access-Control-Allow-Origin",
         "send 'Access-Control-Allow-Origin: {origin}' if its pages may read this{hint}",
+    ),
+    "allow-origin-missing-on-redirect": (
+        "{where} is {status}, a redirect {subject}, without Access-Control-Allow-Origin: browsers"
+        " do not follow it",
+        "{remedy}",
     ),
     "allow-origin-on-preflight-only": (
         "the preflight's answer allows the origin, and {where} has no Access-Control-Allow-Origin",
@@ -251,7 +256,7 @@ PROBLEMS: Final = {
     ),
     "null-allowed": (
         "the origin null is allowed, which any site can send from a sandboxed frame",
-        "take null off the list; serve the page from an origin of its own",
+        "take null off the list; {remedy}",
     ),
     "look-alike-prefix-allowed": (
         "an origin that only ends alike is allowed: {subject}",
@@ -334,7 +339,7 @@ def _preflight_refusal(
     sent, status, reason = verdict.steps[-1].sent, received.status, verdict.reason
     if reason == "preflight-redirect":
         location = get(received.headers, LOCATION) or ""
-        fields["subject"], fields["remedy"] = _redirect(sent.url, location)
+        fields["subject"], fields["remedy"] = _redirect(sent, location, asked.origin)
     elif not 200 <= status <= 299:
         return _STATUSES.get(status, "preflight-status")
     elif reason == "method-not-in-allow-methods" and verdict.subject != verdict.subject.upper():
@@ -360,12 +365,17 @@ _STATUSES: Final = {
 }
 
 
-def _redirect(url: str, location: str) -> tuple[str, str]:
-    """Where a redirect of a preflight leads, in words, and what to do about it."""
-    source = parse_url(url)
+def _redirect(sent: Sent, location: str, origin: str) -> tuple[str, str]:
+    """Where a redirect that is not followed leads, in words, and what to do about it."""
+    mend = f"send 'Access-Control-Allow-Origin: {origin}' with redirects too"
+    login = "answer with 401 and the headers instead: no script logs in on a page"
+    if sent.is_preflight:
+        mend = "answer OPTIONS before anything redirects"
+        login = "let OPTIONS requests pass before the login, without credentials"
+    source = parse_url(sent.url)
     target = parse_url(location, source)
     if source is None or target is None:
-        return f"to {location}", "answer OPTIONS before anything redirects"
+        return f"to {location}", mend
     subject, page = f"to {target}", f"let the page ask for {target} itself"
     before, after = (url.href[len(url.origin) :].partition("?")[0] for url in (source, target))
     hosts = [origin and origin.host for origin in map(parse_origin, (source.origin, target.origin))]
@@ -375,16 +385,22 @@ def _redirect(url: str, location: str) -> tuple[str, str]:
         if before != after:
             return f"{subject}, which differs by the slash at the end", page
     if re.search(r"\b(log-?in|log-?on|sign-?in|oauth2?|saml|sso|auth)\b", target.href):
-        subject += ", which looks like a login page"
-        return subject, "let OPTIONS requests pass before the login, without credentials"
-    return subject, f"{page}, or answer OPTIONS before anything redirects"
+        return f"{subject}, which looks like a login page", login
+    if source.origin != target.origin and not sent.is_preflight:
+        return subject, page  # the origin would become null
+    return subject, f"{page}, or {mend}"
 
 
 def _actual_refusal(
-    _asked: FetchRequest, verdict: Verdict, received: Received, fields: dict[str, object]
+    asked: FetchRequest, verdict: Verdict, received: Received, fields: dict[str, object]
 ) -> str:
     if verdict.reason != "allow-origin-missing":
         return verdict.reason
+    location = get(received.headers, LOCATION)
+    if location is not None and received.status // 100 == 3:
+        sent = verdict.steps[-1].sent
+        fields["subject"], fields["remedy"] = _redirect(sent, location, asked.origin)
+        return "allow-origin-missing-on-redirect"
     if any(step.sent.is_preflight for step in verdict.steps):
         is_error = received.status >= 400
         return "errors-without-headers" if is_error else "allow-origin-on-preflight-only"
@@ -413,18 +429,22 @@ def _misfit(headers: Headers, allowed: str, origin: str, fields: dict[str, objec
         return "allow-origin-pattern"
     if allowed == f"{origin}/":
         return "allow-origin-trailing-slash"
-    if origin.endswith(f"://{allowed}"):
-        return "allow-origin-no-scheme"
     if allowed == "null":
         return "allow-origin-mismatch"
-    if (url := parse_url(allowed)) is None:
+    own, scheme = parse_origin(origin), origin.partition("://")[0]
+    bare = parse_url(f"{scheme}://{allowed}")
+    with_scheme = None if "://" in allowed or bare is None else parse_origin(bare.origin)
+    if origin.endswith(f"://{allowed}") or (own and with_scheme and own.host == with_scheme.host):
+        return "allow-origin-no-scheme"
+    url = parse_url(allowed)
+    if url is None or "," in allowed or (url.origin == "null" and parse_origin(allowed) is None):
         return "allow-origin-invalid"
     if url.origin == origin:
         if allowed != allowed.lower() and allowed.lower().rstrip("/") == origin:
             return "allow-origin-case"
         has_more = url.href != f"{origin}/" or "@" in allowed or "#" in allowed
         return "allow-origin-path" if has_more else "allow-origin-port"
-    own, other = parse_origin(origin), parse_origin(url.origin)
+    other = parse_origin(url.origin)
     if own is None or other is None or own.host != other.host:
         return "allow-origin-mismatch"
     return "allow-origin-port" if own.scheme == other.scheme else "allow-origin-scheme"
@@ -463,32 +483,33 @@ def remarks(asked: FetchRequest, steps: Sequence[Step]) -> Iterator[Finding]:
 
 # --- What other origins get ---------------------------------------------------------------------
 
+_OWN_ORIGIN: Final = "serve the page from an origin of its own"
+
 Probes = Generator[Sent, Received | None, list[Finding]]
 
 
 def probes(asked: FetchRequest, steps: Sequence[Step], code: str) -> Probes:
     """Yield each probe, take its answer (None: the network failed), return what is wrong.
 
-    `code` is what the request itself was refused for, if it was.
+    `code` is what the request itself was refused for, if it was. Probed is where redirects led,
+    on another host too: that answer is the one to read, and the request has been there already.
     """
-    first = next((step for step in steps if not step.sent.is_preflight), None)
-    if code == "allow-origin-missing" and first is None:
-        return (yield from _probe_actual(asked, steps[0].sent))
-    if first is None or first.sent.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-        first = next((step for step in steps if step.sent.is_preflight), first)
-    assert first is not None
-    sent, base = first
+    sent, base = steps[-1]
+    if code == "allow-origin-missing" and sent.is_preflight:
+        return (yield from _probe_actual(asked, sent))
+    origin, url = get(sent.headers, ORIGIN) or "", sent.url
+    if not sent.is_preflight and sent.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+        own = (step for step in steps if step.sent.is_preflight and step.sent.url == url)
+        sent, base = next(own, Step(_preflight(sent), base))
     assert base is not None
     allowed = get(base.headers, ACCESS_CONTROL_ALLOW_ORIGIN)
-    if not sent.is_preflight and sent.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-        sent = _preflight(sent)
     findings: list[Finding] = []
-    answers = {asked.origin: base}
+    answers = {origin: base}
     if allowed is not None and not sent.is_preflight:
         if (received := (yield _with_origin(sent, None))) is None:
             return findings
         answers["a request without Origin"] = received
-    if allowed is not None and allowed == asked.origin:
+    if allowed is not None and allowed == origin:
         if (received := (yield _with_origin(sent, _FOREIGN))) is None:
             return findings
         answers["another origin"] = received
@@ -497,7 +518,10 @@ def probes(asked: FetchRequest, steps: Sequence[Step], code: str) -> Probes:
             if get(received.headers, ACCESS_CONTROL_ALLOW_CREDENTIALS) == "true":
                 findings.append(finding("origin-reflected", subject=_FOREIGN))
         elif allowed == "null":
-            findings.append(finding("null-allowed"))
+            remedy = _OWN_ORIGIN
+            if asked.origin != "null":
+                remedy = f"let the page ask for {url} itself, as redirects make its origin null"
+            findings.append(finding("null-allowed", remedy=remedy))
         elif to_foreign != allowed:
             findings += yield from _probe_cousins(allowed, sent)
     if not sent.is_preflight:
@@ -523,7 +547,7 @@ def _probe_cousins(page: str, sent: Sent) -> Probes:
         if (received := (yield _with_origin(sent, origin))) is None:
             break
         if get(received.headers, ACCESS_CONTROL_ALLOW_ORIGIN) == origin:
-            findings.append(finding(code, subject=origin))
+            findings.append(finding(code, subject=origin, remedy=_OWN_ORIGIN))
     return findings
 
 

@@ -9,7 +9,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -50,14 +50,25 @@ def asked(arguments: argparse.Namespace, question: Callable[[web.Application], A
             return await question(app)
         runner = web.AppRunner(app)
         try:
-            await runner.setup()
+            with _ending(f"the startup of {arguments.app}", "leave --startup out, or look why"):
+                await runner.setup()
             return await question(app)
         finally:
             await runner.cleanup()
 
-    with contextlib.redirect_stdout(sys.stderr):
+    fix = "name a function that only makes the application, and reads no command line"
+    with contextlib.redirect_stdout(sys.stderr), _ending(arguments.app, fix):
         made = _made(arguments.app)
         return asyncio.run(ask())
+
+
+@contextlib.contextmanager
+def _ending(what: str, fix: str) -> Iterator[None]:
+    """Where the user's code ends the process, nothing was found out: that is never a success."""
+    try:
+        yield
+    except SystemExit as end:
+        raise UsageError(f"{what} called sys.exit({end.code!r}); {fix}") from None
 
 
 def _made(name: str) -> Any:
@@ -72,8 +83,10 @@ def _made(name: str) -> Any:
     # For good: what makes the application may import more.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    fix = "guard what runs the program with if __name__ == '__main__':"
     try:
-        found: Any = importlib.import_module(module_name)
+        with _ending(f"the import of {module_name}", fix):
+            found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # of what the module imports: the traceback is what helps

@@ -1,8 +1,8 @@
 """`check`: does to any server what a browser would; says what is wrong, and how to mend it.
 
 First the request that was asked about, preflight and redirects included, as `_browser` has it;
-then at most five harmless ones, which show what other origins get. What is wrong is worked out
-from the answers alone, in `_diagnosis`.
+then at most five harmless ones, which show what other origins get where redirects ended. What is
+wrong is worked out from the answers alone, in `_diagnosis`.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ _EPILOG: Final = (
     "GET, HEAD and OPTIONS are sent as they are, preceded by a preflight where a browser sends"
     " one. Of any other method only the preflight is sent, as the request itself might change"
     " something on the server: --send sends that too, with an empty body. At most five further"
-    " requests, preflights or GET and HEAD, show what other origins get. No cookies are sent, and"
-    " redirects of the request are followed as browsers do. Exit codes: 0 fine, 1 refused or"
-    " problems found, 2 wrong usage."
+    " requests, preflights or GET and HEAD, show what other origins get. No cookies are sent."
+    " Redirects of the request are followed as browsers do, and the further requests go where they"
+    " end, on another host too. Exit codes: 0 fine, 1 refused or problems found, 2 wrong usage."
 )
 
 _HARMLESS: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
@@ -146,6 +146,9 @@ async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
             received = exchange.received
     except StopIteration as end:
         found: list[Finding] = end.value
+    if last.sent.url != report.exchanges[0].sent.url:
+        where = printable(last.sent.url)
+        found = [one._replace(reason=f"at {where}, after redirects: {one.reason}") for one in found]
     if any(one.code == "allow-origin-on-actual-only" for one in found):
         report.findings.pop(0)  # it says more than that the header is missing
     unique: dict[str, Finding] = {}
@@ -155,11 +158,29 @@ async def check(asked: FetchRequest, *, send: bool, seconds: float) -> Report:
     return report
 
 
+class _Connector(TCPConnector):
+    """Remembers whether a byte came: aiohttp's parser in Python drops the beginning of a head."""
+
+    heard = False
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        connection = await super().connect(*args, **kwargs)
+        protocol: Any = connection.protocol
+        pass_on = protocol.data_received
+
+        def data_received(data: bytes) -> None:
+            self.heard = True
+            pass_on(data)
+
+        protocol.data_received = data_received
+        return connection
+
+
 async def _exchange(sent: Sent, seconds: float) -> Exchange:
-    body, timeout = b"", ClientTimeout(total=seconds)
+    body, timeout, connector = b"", ClientTimeout(total=seconds), _Connector()
     try:
         async with (
-            TCPConnector() as connector,
+            connector,
             await send_as_browser(sent, connector=connector, timeout=timeout) as response,
         ):
             if sent.is_preflight:
@@ -169,12 +190,15 @@ async def _exchange(sent: Sent, seconds: float) -> Exchange:
             return Exchange(sent, received_by(response), body.decode("utf-8", "replace"))
     # A ValueError: a name that cannot be looked up, such as one with a label of 70 letters.
     except (ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
-        failure, net_error = _failure(error, sent.url.split("/")[2], seconds)
+        failure, net_error = _failure(error, sent.url, seconds, connector.heard)
         return Exchange(sent, None, failure=failure, net_error=net_error)
 
 
-def _failure(error: Exception, host: str, seconds: float) -> tuple[Finding, str]:
+def _failure(
+    error: Exception, url: str, seconds: float, heard: bool = False
+) -> tuple[Finding, str]:
     """What went wrong with the network, in a sentence; and Chromium's name for it."""
+    scheme, _, host = url.split("/")[:3]
     code, words, net_error = "connection-failed", str(error) or type(error).__name__, ""
     if isinstance(error, asyncio.TimeoutError):
         code, words = "timed-out", f"{seconds:g}"
@@ -185,22 +209,33 @@ def _failure(error: Exception, host: str, seconds: float) -> tuple[Finding, str]
         net_error = _TLS_ERRORS.get(words, "")
     elif isinstance(error, ClientConnectorError):
         cause = error.os_error
-        words = cause.strerror or str(cause)
+        words = cause.strerror or str(cause) or type(cause).__name__
         if isinstance(cause, socket.gaierror):
             code, net_error = "host-not-found", "net::ERR_NAME_NOT_RESOLVED"
         elif cause.errno == errno.ECONNREFUSED:
             code, net_error = "connection-refused", "net::ERR_CONNECTION_REFUSED"
+        elif scheme == "https:" and isinstance(cause, ConnectionResetError):
+            words = "the server closed it during the TLS handshake"
+    elif isinstance(error, ServerDisconnectedError) and heard:
+        words = "the server closed it in the middle of an answer's head"
     elif isinstance(error, ServerDisconnectedError):
-        words, net_error = "the server closed it without an answer", "net::ERR_EMPTY_RESPONSE"
+        words = "the server closed it without an answer"
+        net_error = "net::ERR_EMPTY_RESPONSE" if scheme == "http:" else ""
     elif isinstance(error, ClientResponseError):
         code, words = "not-http", error.message
     elif isinstance(error, UnicodeError):
         code, net_error = "host-not-found", "net::ERR_NAME_NOT_RESOLVED"
-    elif isinstance(error, OSError) and error.errno == errno.ECONNRESET:
+    elif isinstance(error, OSError) and error.errno == errno.ECONNRESET and scheme == "http:":
         net_error = "net::ERR_CONNECTION_RESET"
-    return finding(code, host=host, subject=" ".join(words.split())), net_error
+    subject, remedy = " ".join(words.split()), _REMEDIES[scheme]
+    return finding(code, host=host, subject=subject, remedy=remedy), net_error
 
 
+_REMEDIES: Final = {
+    "http:": "and whether it wants https:// here",
+    "https:": "whether it speaks TLS 1.2 or later here, and whether it demands a certificate of the"
+    " client: check sends none",
+}
 # Others depend on what Chromium trusts, or on its version.
 _TLS_ERRORS: Final = {
     "self-signed certificate": "net::ERR_CERT_AUTHORITY_INVALID",
@@ -214,11 +249,17 @@ _TLS_ERRORS: Final = {
 
 def _url(text: str) -> str:
     """A URL of the schemes that CORS is about."""
-    if "://" not in text:
-        host = re.split(r"[:/?#]", text, maxsplit=1)[0]
-        scheme = "http" if is_loopback(host) else "https"
-        raise argparse.ArgumentTypeError(f"{text!r} has no scheme; write '{scheme}://{text}'")
-    scheme, _, rest = text.partition("://")
+    absolute = re.fullmatch("([^:/?#]*)://(.*)", text, re.DOTALL)
+    if absolute is None:
+        # `http:/host` lacks a slash, and `http:80` is a host with a port.
+        begun = re.fullmatch(r"(?:(https?):(?![0-9]))?/*(.*)", text, re.DOTALL | re.IGNORECASE)
+        assert begun is not None
+        scheme, rest = begun[1], begun[2]
+        if scheme is None:
+            scheme = "http" if is_loopback(re.split("[:/?#]", rest, maxsplit=1)[0]) else "https"
+        what = "lacks a slash" if begun[1] else "has no scheme"
+        raise argparse.ArgumentTypeError(f"{text!r} {what}; write '{scheme}://{rest}'")
+    scheme, rest = absolute.groups()
     if scheme.lower() not in ("http", "https"):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no URL of HTTP, and CORS is about no other; write 'https://{rest}'"
@@ -398,9 +439,13 @@ def _text(report: Report) -> Iterator[str]:
 
 
 def _probes_in_words(report: Report) -> Iterator[str]:
-    yield style("Probes: what others get", "bold")
+    probed = [one for one in report.exchanges if one.is_probe]
+    url, title = probed[0].sent.url, "Probes: what others get"
+    if url != report.exchanges[0].sent.url:
+        title += f" at {printable(url)}"
+    yield style(title, "bold")
     rows = []
-    for sent, received, *_ in (one for one in report.exchanges if one.is_probe):
+    for sent, received, *_ in probed:
         kind = "preflight" if sent.is_preflight else sent.method
         origin, answer = get(sent.headers, ORIGIN), "no answer"
         if received is not None:
