@@ -24,6 +24,7 @@ from aiohttp_cors_plugin._preflights import (
     refusal_in_words,
 )
 from aiohttp_cors_plugin._reasons import REASONS, in_words
+from aiohttp_cors_plugin._reports import WENT_PAST
 from aiohttp_cors_plugin._requests import Reached
 from aiohttp_cors_plugin._routing import resolve_as
 from aiohttp_cors_plugin._state import State, governing
@@ -154,9 +155,15 @@ async def _explain_preflight(
     about = await preflights.look_up(root, preflight)
     if about is None:
         return None, Entry(None, "none"), ""
+    entry = Entry(about.policy, about.source)
+    taken = await resolve_as(root, preflight, hdrs.METH_OPTIONS)
+    if about.owner.started and taken is not None and taken.http_exception is None:
+        owner = governing(taken.apps)
+        if owner is not None and owner.routers.lack_fronts([taken.route]):
+            return None, entry, f"a preflight to {taken.route!r} {WENT_PAST} [no-policy]"
     decision = await judge(preflight, about)
     words = "" if decision.allowed else await refusal_in_words(preflight, about, decision)
-    return decision, Entry(about.policy, about.source), words
+    return decision, entry, words
 
 
 def request_for(app: web.Application, method: str, path: str, headers: Mapping[str, str]) -> Any:
