@@ -387,7 +387,8 @@ MISTAKES = [
     misfit("another-app", "allow-origin-mismatch", "capacitor://localhost", "another origin's"),
     misfit("another", "allow-origin-mismatch", EVIL, "another origin's"),
     misfit("null-to-all", "allow-origin-mismatch", "null", "another origin's"),
-    misfit("to-null", "allow-origin-mismatch", APP, "another origin's", origin="null"),
+    misfit("to-null", "null-not-allowed", APP, "an origin of its own", origin="null"),
+    row("null", (), ("null-not-allowed",), "do not allow null", always(), origin="null"),
     row("nothing", (), ("allow-origin-missing",), "if its pages may read this", always()),
     row(
         "nothing-and-404",

@@ -207,6 +207,11 @@ PROBLEMS: Final = {
         " 'Origin: null', and {where} does not allow that",
         "let the page ask for {url} itself; do not allow null, which any site can send",
     ),
+    "null-not-allowed": (
+        "the page's origin is null, as that of every sandboxed frame is, and {where} does not"
+        " allow it",
+        "serve the page from an origin of its own; do not allow null, which any site can send",
+    ),
     # Credentials.
     "allow-origin-wildcard-with-credentials": (
         "'Access-Control-Allow-Origin: *' does not go with credentials: browsers refuse it",
@@ -316,6 +321,8 @@ def refusal(asked: FetchRequest, verdict: Verdict, excerpt: str) -> tuple[Findin
     code = judge(asked, verdict, received, fields)
     if code.startswith("allow-origin-") and get(sent.headers, ORIGIN) != asked.origin:
         code = "redirect-makes-origin-null"
+    elif code in ("allow-origin-missing", "allow-origin-mismatch") and asked.origin == "null":
+        code = "null-not-allowed"
     elif code in ("allow-origin-multiple", "allow-origin-invalid", "allow-origin-mismatch"):
         code = _misfit(received.headers, verdict.subject, asked.origin, fields)
     return finding(code, **fields), ""
