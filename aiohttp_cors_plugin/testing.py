@@ -45,7 +45,7 @@ from aiohttp_cors_plugin._browser import (
     get,
 )
 from aiohttp_cors_plugin._explain import request_for
-from aiohttp_cors_plugin._fetch import VARY
+from aiohttp_cors_plugin._fetch import VARY, is_token
 from aiohttp_cors_plugin._origins import parse_origin
 from aiohttp_cors_plugin._overrides import Marker
 from aiohttp_cors_plugin._routing import resolve_as
@@ -372,21 +372,25 @@ class Page:
 
         Args:
             url: a path of the server under test, or a whole URL.
-            protocols: the subprotocols that the script offers.
+            protocols: the subprotocol that the script offers, or several.
 
         Returns:
             aiohttp's WebSocket; the client closes it at its end.
 
         Raises:
-            FetchError: the handshake failed. `reason` is `handshake-refused`, or that of
+            FetchError: the handshake failed, which it also does where the server chose no
+                subprotocol of those offered. `reason` is `handshake-refused`, or that of
                 `Cors.explain` where the application refuses the origin with a 403; `no-answer`
                 where the connection failed.
             RuntimeError: `url` leads to another server than that under test.
+            ValueError: an argument that `new WebSocket()` throws at.
 
         Example:
             >>> socket = await page.ws_connect("/socket")
 
         """
+        offered = [protocols] if isinstance(protocols, str) else [*protocols]
+        _check_socket(url, offered)
         parsed = parse_url(url, parse_url(self._own_origin()))
         target = url if parsed is None else re.sub("^ws", "http", parsed.href)
         headers = ((hdrs.ORIGIN, self.origin),)
@@ -401,7 +405,7 @@ class Page:
                 socket = await self._client.ws_connect(
                     URL(wire, encoded=True).relative(),
                     headers=[*lines.items(), *host],
-                    protocols=protocols,
+                    protocols=offered,
                 )
             except (ClientError, asyncio.TimeoutError) as error:
                 failure = error
@@ -412,13 +416,17 @@ class Page:
             sent.method, target, _proxy(lines.items()), False, status, _proxy(received)
         )
         self.requests.append(exchange)
-        if socket is not None:
-            return socket
         reason, explanation = "no-answer", repr(failure)
         words = "Connection closed before receiving a handshake response"
         if status:
             reason, explanation = "handshake-refused", ""
-            words = f"Error during WebSocket handshake: Unexpected response code: {status}"
+            words = f"Unexpected response code: {status}"
+            if socket is not None:
+                words = _choice_problem(offered, get(received, hdrs.SEC_WEBSOCKET_PROTOCOL))
+                if not words:
+                    return socket
+                answers[-1].close()  # as browsers do, without a word
+            words = f"Error during WebSocket handshake: {words}"
         if status == 403 and self.origin != self._own_origin():
             explained = await self._explain(sent, FetchRequest(target, self.origin))
             if explained is not None and explained[0].startswith(_OF_ORIGINS):
@@ -593,6 +601,31 @@ def _secure(url: str) -> URL:
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name}={value!r}: fetch() has {', '.join(map(repr, choices))}")
+
+
+def _check_socket(url: str, protocols: list[str]) -> None:
+    """https://websockets.spec.whatwg.org/#dom-websocket-websocket"""
+    if "#" in url:
+        raise ValueError(f"url={url!r}: new WebSocket() takes no fragment")
+    if not all(map(is_token, protocols)) or len({*protocols}) < len(protocols):
+        raise ValueError(f"protocols={protocols!r}: new WebSocket() takes tokens, each once")
+
+
+def _choice_problem(offered: list[str], chosen: str | None) -> str:
+    """What Chromium says of the subprotocol that a server chose: nothing where it is fine.
+
+    https://websockets.spec.whatwg.org/#concept-websocket-establish
+    """
+    header = f"'{hdrs.SEC_WEBSOCKET_PROTOCOL}' header"
+    if chosen is None:
+        return f"Sent non-empty {header} but no response was received" if offered else ""
+    if not offered:
+        return f"Response must not include {header} if not present in request: {chosen}"
+    if "," in chosen:
+        return f"{header} must not appear more than once in a response"
+    if chosen in offered:
+        return ""
+    return f"{header} value '{chosen}' in response does not match any of sent values"
 
 
 def _check_origin(name: str, value: str) -> None:

@@ -10,7 +10,14 @@ import unittest
 from typing import Any, NamedTuple
 
 import pytest
-from aiohttp import ClientConnectionError, ClientError, ClientPayloadError, CookieJar, FormData, web
+from aiohttp import (
+    ClientConnectionError,
+    ClientError,
+    ClientPayloadError,
+    CookieJar,
+    FormData,
+    web,
+)
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from aiohttp.test_utils import AioHTTPTestCase, RawTestServer, TestClient, TestServer
 
@@ -792,6 +799,68 @@ async def test_a_socket_is_refused(
     assert (f"[{reason}]" in caught.value.explanation) is (reason == "origin-not-listed")
 
 
+async def choose(request: web.Request) -> web.WebSocketResponse:
+    """A socket of the subprotocols that the query tells, whatever was offered."""
+    socket = web.WebSocketResponse()
+    for chosen in request.query.getall("chosen", []):
+        socket.headers.add("Sec-WebSocket-Protocol", chosen)
+    task = asyncio.current_task()
+    request.app[RUNNING].add(task)
+    try:
+        await socket.prepare(request)
+        await socket.receive()
+    finally:
+        request.app[RUNNING].remove(task)
+    return socket
+
+
+NO_CHOICE = "Sent non-empty 'Sec-WebSocket-Protocol' header but no response was received"
+UNASKED = "Response must not include 'Sec-WebSocket-Protocol' header if not present in request: a"
+OTHER = "'Sec-WebSocket-Protocol' header value '{}' in response does not match any of sent values"
+REPEATED = "'Sec-WebSocket-Protocol' header must not appear more than once in a response"
+CHOICES = [
+    pytest.param((), "", "", id="none offered, none chosen"),
+    pytest.param(("a",), "?chosen=a", "", id="the one that was offered"),
+    pytest.param("chat", "?chosen=chat", "", id="one without a list"),
+    pytest.param(("a", "b"), "?chosen=b", "", id="one of two"),
+    pytest.param(("a", "A"), "?chosen=A", "", id="upper case is another one"),
+    pytest.param(("a",), "", NO_CHOICE, id="none chosen"),
+    pytest.param((), "?chosen=a", UNASKED, id="none offered, one chosen"),
+    pytest.param(("a",), "?chosen=b", OTHER.format("b"), id="one that was not offered"),
+    pytest.param(("a",), "?chosen=A", OTHER.format("A"), id="in upper case"),
+    pytest.param(("a",), "?chosen=", OTHER.format(""), id="an empty one"),
+    pytest.param(("a", "b"), "?chosen=a&chosen=b", REPEATED, id="two chosen"),
+    pytest.param(("a", "b"), "?chosen=a,%20b", REPEATED, id="two in one line"),
+]
+
+
+def choosing() -> web.Application:
+    app = web.Application()
+    app[RUNNING] = set()
+    app.router.add_get("/choose", choose)
+    return app
+
+
+@pytest.mark.parametrize(("offered", "query", "words"), CHOICES)
+async def test_a_subprotocol(aiohttp_client: Any, offered: Any, query: str, words: str) -> None:
+    app = choosing()
+    page = await page_on(aiohttp_client, app)
+    if not words:
+        socket = await page.ws_connect(f"/choose{query}", protocols=offered)
+        assert socket.protocol == (query.removeprefix("?chosen=") or None)
+        return
+    with pytest.raises(FetchError) as caught:
+        await page.ws_connect(f"/choose{query}", protocols=offered)
+    assert caught.value.reason == "handshake-refused"
+    assert caught.value.message.endswith(f" failed: Error during WebSocket handshake: {words}")
+    assert [one.status for one in caught.value.requests] == [101]
+    for _ in range(100):  # the server, too, is rid of it
+        if not app[RUNNING]:
+            break
+        await asyncio.sleep(0.01)
+    assert app[RUNNING] == set()
+
+
 async def test_a_socket_asks_for_the_url_as_it_is_written(aiohttp_client: Any) -> None:
     seen: list[str] = []
 
@@ -805,7 +874,7 @@ async def test_a_socket_asks_for_the_url_as_it_is_written(aiohttp_client: Any) -
     app = web.Application()
     app.router.add_get("/a/socket", note)
     page = await page_on(aiohttp_client, app)
-    await page.ws_connect("/a/b/../socket?a=%41 b'#part")
+    await page.ws_connect("/a/b/../socket?a=%41 b'")
     assert seen == ["/a/socket?a=%41%20b%27"]
     assert page.requests[0].response_headers["X-Name"] == "Ã¼"
 
@@ -948,6 +1017,25 @@ async def test_what_fetch_does_not_have(
     settings = {name: arguments.pop(name) for name in ("origin", "server") if name in arguments}
     with pytest.raises(ValueError, match=problem):
         await Page(client, **{"origin": APP} | settings).fetch("/echo", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("url", "protocols", "problem"),
+    [
+        ("/choose#", (), "url='/choose#': new WebSocket.. takes no fragment"),
+        ("/choose", ["a", "a"], r"protocols=\['a', 'a'\]: new WebSocket.. takes tokens, each once"),
+        ("/choose", ["a b"], r"protocols=\['a b'\]: new"),
+        ("/choose", [""], r"protocols=\[''\]: new"),
+        ("/choose", "\xe9", r"protocols=\['\xe9'\]: new"),
+    ],
+)
+async def test_what_a_web_socket_does_not_take(
+    aiohttp_client: Any, url: str, protocols: Any, problem: str
+) -> None:
+    page = await page_on(aiohttp_client, choosing())
+    with pytest.raises(ValueError, match=problem):
+        await page.ws_connect(url, protocols=protocols)
+    assert page.requests == []
 
 
 def test_a_page_needs_a_test_client() -> None:
@@ -1115,4 +1203,45 @@ async def test_it_is_chromium(chromium: Any, aiohttp_client: Any, own: bool) -> 
         if "URLSearchParams" in script:
             seen[-1] = seen[-1].replace("urlencoded", "urlencoded;charset=UTF-8")
         assert (seen, arrived) == (expected, by_chromium), (path, init)
+    await context.close()
+
+
+OPEN = """([url, protocols]) => new Promise(resolve => {
+  try {
+    const socket = new WebSocket(url, protocols);
+    socket.onopen = () => { resolve(socket.protocol); socket.close(); };
+    socket.onerror = () => resolve("error");
+  } catch (error) { resolve(error.name); }
+})"""
+
+
+@pytest.mark.browser
+async def test_its_sockets_are_chromiums(chromium: Any, aiohttp_client: Any) -> None:
+    client = await aiohttp_client(choosing())
+    home = await aiohttp_client(watched([]))
+    page = Page(client, str(home.make_url("/").origin()))
+    context = await chromium.new_context()
+    tab = await context.new_page()
+    said: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    await tab.goto(str(home.make_url("/page")))
+    base = str(client.make_url("/choose")).replace("http", "ws", 1)
+    calls = [(f"{base}{query}", offered) for offered, query, _ in (row.values for row in CHOICES)]
+    calls += [(f"{base}#", ()), (base, ("a", "a")), (base, ("a b",)), (base, ("",))]
+    for url, offered in calls:
+        said.clear()
+        expected = await asyncio.wait_for(tab.evaluate(OPEN, [url, offered]), 10)
+        words = ""
+        try:
+            seen = (await page.ws_connect(url, protocols=offered)).protocol or ""
+        except FetchError as error:
+            seen, words = "error", error.message
+        except ValueError:
+            seen = "SyntaxError"
+        assert seen == expected, (url, offered)
+        for _ in range(50):  # the console comes by another way than the result
+            if not words or words in said:
+                break
+            await asyncio.sleep(0.1)
+        assert not words or words in said, (words, said)
     await context.close()
