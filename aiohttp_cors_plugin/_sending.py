@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import zlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import (
     BaseConnector,
+    ClientPayloadError,
     ClientRequest,
     ClientResponse,
     ClientSession,
@@ -17,6 +20,16 @@ from aiohttp import (
 from yarl import URL
 
 from aiohttp_cors_plugin._browser import Received, Sent
+
+# Chromium reads heads of 256 KiB, in any number of lines; some versions of aiohttp count them.
+_LIMITS: Final[dict[str, Any]] = {
+    name: 256 * 1024
+    for name in ("max_line_size", "max_field_size", "max_headers")
+    if name in inspect.signature(ClientSession).parameters
+}
+# The content codings of zlib; the header of `deflate` may be missing.
+_GZIP: Final = zlib.MAX_WBITS + 16
+_UNREADABLE: Final = ("br", "zstd")
 
 
 async def send_as_browser(
@@ -29,7 +42,7 @@ async def send_as_browser(
 ) -> ClientResponse:
     """Send one request; its answer as soon as the head is there. `host` is the line of that name.
 
-    The body is the caller's to read or to release.
+    The body is the caller's to read or to release, as it came: `decoded` undoes its coding.
     """
 
     class Request(ClientRequest):
@@ -45,11 +58,15 @@ async def send_as_browser(
         cookie_jar=DummyCookieJar(),
         request_class=Request,
         timeout=timeout,
+        # aiohttp takes an answer in a coding that it cannot undo for none at all.
+        auto_decompress=False,
+        **_LIMITS,
     ) as session:
         return await session.request(
             sent.method,
             URL(sent.url, encoded=True),
-            headers={} if host is None else {hdrs.HOST: host},
+            headers={hdrs.ACCEPT_ENCODING: "gzip, deflate"}
+            | ({} if host is None else {hdrs.HOST: host}),
             data=body,
             allow_redirects=False,
             skip_auto_headers=(hdrs.CONTENT_TYPE, *(name for name, _ in sent.headers)),
@@ -65,6 +82,28 @@ def received_by(response: ClientResponse) -> Received:
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers
     )
     return Received(response.status, tuple(lines))
+
+
+def decoded(body: bytes, coding: str) -> bytes:
+    """A body, or the beginning of one, without its `Content-Encoding`; others stay as they are.
+
+    Raises:
+        ClientPayloadError: it is not in this coding, or in one that browsers know and this does
+            not: `br`, `zstd`.
+
+    """
+    coding = coding.strip().lower()
+    if body and coding in _UNREADABLE:
+        raise ClientPayloadError(f"no decoder for a body in Content-Encoding: {coding}")
+    if not body or coding not in ("gzip", "x-gzip", "deflate"):
+        return body
+    wbits = zlib.MAX_WBITS if coding == "deflate" else _GZIP
+    if coding == "deflate" and body[0] & 15 != zlib.DEFLATED:  # without the header of zlib
+        wbits = -wbits
+    try:
+        return zlib.decompressobj(wbits).decompress(body)
+    except zlib.error as error:
+        raise ClientPayloadError(f"the body is not in Content-Encoding: {coding}") from error
 
 
 class _Head:

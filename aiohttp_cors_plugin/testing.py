@@ -49,7 +49,7 @@ from aiohttp_cors_plugin._fetch import VARY, is_token
 from aiohttp_cors_plugin._origins import parse_origin
 from aiohttp_cors_plugin._overrides import Marker
 from aiohttp_cors_plugin._routing import resolve_as
-from aiohttp_cors_plugin._sending import received_by, send_as_browser
+from aiohttp_cors_plugin._sending import decoded, received_by, send_as_browser
 from aiohttp_cors_plugin._urls import parse_url
 from aiohttp_cors_plugin.plugin import CORS
 
@@ -186,11 +186,15 @@ class Response:
         """The body, any number of times; waits for its end.
 
         Raises:
-            aiohttp.ClientError: it broke off, or the client was closed before.
+            aiohttp.ClientError: it broke off, the client was closed before, or its
+                `Content-Encoding` is `br` or `zstd`, which are not asked for.
             asyncio.TimeoutError: it did not end within the client's timeout.
 
         """
-        return b"" if self._answer is None else await self._answer.read()
+        if self._answer is None:
+            return b""
+        coding = self._answer.headers.get(hdrs.CONTENT_ENCODING, "")
+        return decoded(await self._answer.read(), coding)
 
     async def text(self) -> str:
         """The body as text: in UTF-8 whatever the headers say, as in a browser."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import gzip
 import random
 import unittest
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from aiohttp_cors_plugin import CORS, CorsOptions, override, setup
 from aiohttp_cors_plugin.testing import FetchError, Page
 from tests import shop
 from tests.app import ADMIN, APP, EVIL, make_app
+from tests.test_sending import CODED
 
 LISTED = CorsOptions(
     allow_origins=[APP],
@@ -104,6 +106,17 @@ async def broken(request: web.Request) -> web.StreamResponse:
     return await drop(request)
 
 
+async def long(_request: web.Request) -> web.Response:
+    """A head beyond aiohttp's limits."""
+    many = {f"X-{n}": "1" for n in range(200)}
+    return web.Response(headers={"Content-Security-Policy": "x" * 40_000} | many)
+
+
+async def coded(request: web.Request) -> web.Response:
+    coding, body = CODED[request.query_string]
+    return web.Response(body=body, headers={"Content-Encoding": coding})
+
+
 async def drop(request: web.Request) -> web.Response:
     assert request.transport is not None
     request.transport.close()
@@ -122,6 +135,8 @@ def application(options: Any = LISTED, **settings: Any) -> web.Application:
     app.router.add_route("*", "/endless", endless)
     app.router.add_get("/endless/none", endless_without_cors)
     app.router.add_get("/broken", broken)
+    app.router.add_get("/long", long)
+    app.router.add_get("/coded", coded)
     app.router.add_put("/none", without_cors)
     if options != "no plugin":
         setup(app, options, **settings)
@@ -340,6 +355,32 @@ async def test_a_body_that_breaks_off(aiohttp_client: Any) -> None:
     for _ in range(2):
         with pytest.raises(ClientPayloadError):
             await response.json()
+
+
+@pytest.mark.parametrize(
+    ("coding", "text"),
+    [
+        pytest.param("gzip", "text", id="one that was asked for"),
+        pytest.param("identity", "text", id="none"),
+        pytest.param("br", "broken", id="one that was not asked for"),
+    ],
+)
+async def test_a_content_encoding(aiohttp_client: Any, coding: str, text: str) -> None:
+    async def compressed(request: web.Request) -> web.Response:
+        assert request.headers["Accept-Encoding"] == "gzip, deflate"
+        body = gzip.compress(b"text") if coding == "gzip" else b"text"
+        return web.Response(body=body, headers={"Content-Encoding": coding, "X-Total": "3"})
+
+    app = web.Application()
+    app.router.add_get("/things", compressed)
+    setup(app, LISTED)
+    response = await (await page_on(aiohttp_client, app)).fetch("/things")
+    assert (response.status, response.headers["X-Total"]) == (200, "3")
+    try:
+        read = await response.text()
+    except ClientPayloadError:
+        read = "broken"
+    assert read == text
 
 
 async def test_headers_are_bytes(aiohttp_client: Any) -> None:
@@ -1109,6 +1150,8 @@ CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo?a=b c&x=%41%7E&s=a+b'", {}, "", {}),
     ("/echo?", {"headers": {"X-Tenant": "caf\xe9"}}, "", {}),
     ("/broken", {}, "", {}),
+    ("/long", {}, "", {}),
+    *((f"/coded?{one}", {}, "", {}) for one in CODED),
     ("/endless", {}, "", {}),
     ("/endless/none", {}, "", {}),
     ("/endless/none", {"mode": "no-cors"}, "", {}),
