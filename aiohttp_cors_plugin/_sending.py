@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from aiohttp import (
     BaseConnector,
+    ClientConnectionError,
     ClientPayloadError,
     ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ClientWebSocketResponse,
     DummyCookieJar,
+    TraceConfig,
     hdrs,
 )
 from yarl import URL
@@ -44,24 +47,7 @@ async def send_as_browser(
 
     The body is the caller's to read or to release, as it came: `decoded` undoes its coding.
     """
-
-    class Request(ClientRequest):
-        async def send(self, conn: Any) -> ClientResponse:
-            conn.protocol.transport = _Head(sent, conn.protocol)
-            return await super().send(conn)
-
-    # A session for this request alone: without cookies, headers or authentication but its own;
-    # .netrc would authenticate preflights.
-    async with ClientSession(
-        connector=connector,
-        connector_owner=False,
-        cookie_jar=DummyCookieJar(),
-        request_class=Request,
-        timeout=timeout,
-        # aiohttp takes an answer in a coding that it cannot undo for none at all.
-        auto_decompress=False,
-        **_LIMITS,
-    ) as session:
+    async with _session(sent, connector=connector, timeout=timeout) as session:
         return await session.request(
             sent.method,
             URL(sent.url, encoded=True),
@@ -71,6 +57,63 @@ async def send_as_browser(
             allow_redirects=False,
             skip_auto_headers=(hdrs.CONTENT_TYPE, *(name for name, _ in sent.headers)),
         )
+
+
+async def connect_as_browser(
+    sent: Sent,
+    protocols: Sequence[str],
+    answers: list[ClientResponse],
+    *,
+    host: str | None = None,
+    connector: BaseConnector,
+    timeout: ClientTimeout,
+) -> ClientWebSocketResponse[Any]:
+    """Open a WebSocket; `answers` takes the answer, also one that opens none.
+
+    Redirects fail, as browsers follow none of a handshake:
+    https://websockets.spec.whatwg.org/#concept-websocket-establish
+    """
+
+    async def note(_session: object, _context: object, params: Any) -> None:
+        answers.append(params.response)
+
+    async def refuse(session: object, context: object, params: Any) -> None:
+        await note(session, context, params)
+        params.response.close()
+        raise ClientConnectionError("a redirect, which browsers do not follow here")
+
+    trace = TraceConfig()
+    trace.on_request_end.append(note)
+    trace.on_request_redirect.append(refuse)
+    settings: Any = {"connector": connector, "timeout": timeout, "trace_configs": [trace]}
+    async with _session(sent, **settings) as session:
+        return await session.ws_connect(
+            URL(sent.url, encoded=True),
+            headers=None if host is None else {hdrs.HOST: host},
+            protocols=protocols,
+        )
+
+
+def _session(sent: Sent, **settings: Any) -> ClientSession:
+    """For this request alone: without cookies, headers or authentication but its own.
+
+    A .netrc would authenticate preflights.
+    """
+
+    class Request(ClientRequest):
+        async def send(self, conn: Any) -> ClientResponse:
+            conn.protocol.transport = _Head(sent, conn.protocol)
+            return await super().send(conn)
+
+    return ClientSession(
+        connector_owner=False,
+        cookie_jar=DummyCookieJar(),
+        request_class=Request,
+        # aiohttp takes an answer in a coding that it cannot undo for none at all.
+        auto_decompress=False,
+        **_LIMITS,
+        **settings,
+    )
 
 
 def received_by(response: ClientResponse) -> Received:

@@ -13,21 +13,18 @@ what a browser would show to a script: the answer with the headers that the scri
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json as jsonlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from aiohttp import (
-    ClientConnectionError,
     ClientError,
     ClientResponse,
     ClientWebSocketResponse,
     FormData,
-    TraceConfig,
     hdrs,
 )
 from aiohttp.test_utils import TestClient
@@ -49,7 +46,7 @@ from aiohttp_cors_plugin._fetch import VARY, is_token
 from aiohttp_cors_plugin._origins import parse_origin
 from aiohttp_cors_plugin._overrides import Marker
 from aiohttp_cors_plugin._routing import resolve_as
-from aiohttp_cors_plugin._sending import decoded, received_by, send_as_browser
+from aiohttp_cors_plugin._sending import connect_as_browser, decoded, received_by, send_as_browser
 from aiohttp_cors_plugin._urls import parse_url
 from aiohttp_cors_plugin.plugin import CORS
 
@@ -232,7 +229,7 @@ class Page:
     Cookies are those of the client's session (`client.session.cookie_jar`): requests that a
     browser sends with credentials carry them and add to them, `Secure` ones also without TLS.
     `SameSite` is not judged: which names are one site, the test's server cannot tell. Headers and
-    `auth` given to the client are no business of a page, and are not sent by `fetch`.
+    `auth` given to the client are no business of a page, and are not sent.
 
     Attributes:
         origin: the page's origin.
@@ -399,23 +396,23 @@ class Page:
         target = url if parsed is None else re.sub("^ws", "http", parsed.href)
         headers = ((hdrs.ORIGIN, self.origin),)
         sent = Sent(hdrs.METH_GET, target, headers, False, credentials=True, is_preflight=False)
-        wire, lines = self._wire(sent), self._lines(sent)
-        host = () if self._host is None else ((hdrs.HOST, self._host),)
+        wire, lines, session = self._wire(sent), self._lines(sent), self._client.session
+        assert session.connector is not None  # as in `_send`
+        answers = list[ClientResponse]()
         socket: ClientWebSocketResponse[Any] | None = None
         failure: Exception | None = None
-        with self._watched() as answers:
-            try:
-                # The client's own call, as the client then closes what a test leaves open.
-                socket = await self._client.ws_connect(
-                    URL(wire, encoded=True).relative(),
-                    headers=[*lines.items(), *host],
-                    protocols=offered,
-                )
-            except (ClientError, asyncio.TimeoutError) as error:
-                failure = error
-        status, received = Received(0)
-        for answer in answers:
-            status, received = received_by(answer)
+        try:
+            socket = await connect_as_browser(
+                sent._replace(url=wire, headers=tuple(lines.items())),
+                offered,
+                answers,
+                host=self._host,
+                connector=session.connector,
+                timeout=session.timeout,
+            )
+        except (ClientError, OSError, asyncio.TimeoutError) as error:
+            failure = error
+        status, received = received_by(answers[-1]) if answers else Received(0)
         exchange = Exchange(
             sent.method, target, _proxy(lines.items()), False, status, _proxy(received)
         )
@@ -424,49 +421,23 @@ class Page:
         words = "Connection closed before receiving a handshake response"
         if status:
             reason, explanation = "handshake-refused", ""
-            words = f"Unexpected response code: {status}"
-            if socket is not None:
-                words = _choice_problem(offered, get(received, hdrs.SEC_WEBSOCKET_PROTOCOL))
-                if not words:
-                    return socket
-                answers[-1].close()  # as browsers do, without a word
-            words = f"Error during WebSocket handshake: {words}"
+            words = f"Error during WebSocket handshake: Unexpected response code: {status}"
+        if socket is not None:
+            problem = _choice_problem(offered, get(received, hdrs.SEC_WEBSOCKET_PROTOCOL))
+            if not problem:
+                # Chromium stores none of a handshake that failed.
+                session.cookie_jar.update_cookies(answers[-1].cookies, _secure(target))
+                # Which the client closes at its end, as its own. There is no public name.
+                self._client._websockets.append(socket)  # noqa: SLF001
+                return socket
+            answers[-1].close()  # as browsers do, without a word
+            words = f"Error during WebSocket handshake: {problem}"
         if status == 403 and self.origin != self._own_origin():
             explained = await self._explain(sent, FetchRequest(target, self.origin))
             if explained is not None and explained[0].startswith(_OF_ORIGINS):
                 reason, explanation = explained
         message = f"WebSocket connection to '{target.replace('http', 'ws', 1)}' failed: {words}"
         raise FetchError(message, reason, explanation, (exchange,)) from failure
-
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[list[ClientResponse]]:
-        """The answers to what this task asks of the client's session.
-
-        Redirects fail, as browsers follow none of a handshake:
-        https://websockets.spec.whatwg.org/#concept-websocket-establish
-        """
-        task, answers = asyncio.current_task(), list[ClientResponse]()
-
-        async def note(_session: object, _context: object, params: Any) -> None:
-            if asyncio.current_task() is task:
-                answers.append(params.response)
-
-        async def refuse(session: object, context: object, params: Any) -> None:
-            await note(session, context, params)
-            if params.response in answers:
-                params.response.close()
-                raise ClientConnectionError("a redirect, which browsers do not follow here")
-
-        trace = TraceConfig()
-        trace.on_request_end.append(note)
-        trace.on_request_redirect.append(refuse)
-        trace.freeze()
-        traces = self._client.session.trace_configs
-        traces.append(trace)
-        try:
-            yield answers
-        finally:
-            traces.remove(trace)
 
     def _own_origin(self) -> str:
         """The origin of the server under test, as the page sees it."""
@@ -489,7 +460,9 @@ class Page:
         if sent.credentials:
             cookies = self._client.session.cookie_jar.filter_cookies(_secure(sent.url)).values()
             if cookies:
-                lines[hdrs.COOKIE] = "; ".join(f"{one.key}={one.coded_value}" for one in cookies)
+                line = "; ".join(f"{one.key}={one.coded_value}" for one in cookies)
+                # aiohttp keeps cookies as text, out of bytes in UTF-8.
+                lines[hdrs.COOKIE] = line.encode("utf-8", "surrogateescape").decode("latin-1")
         return lines
 
     @property
@@ -500,9 +473,6 @@ class Page:
     async def _send(self, sent: Sent, body: bytes | None) -> tuple[Exchange, _Answer]:
         wire, lines, session = self._wire(sent), self._lines(sent), self._client.session
         assert session.connector is not None  # the server of a closed client has no URL
-        if hdrs.COOKIE in lines:  # aiohttp keeps cookies as text, out of bytes in UTF-8
-            cookies = lines[hdrs.COOKIE].encode("utf-8", "surrogateescape")
-            lines[hdrs.COOKIE] = cookies.decode("latin-1")
         try:
             response = await send_as_browser(
                 sent._replace(url=wire, headers=tuple(lines.items())),

@@ -21,6 +21,7 @@ from aiohttp import (
 )
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from aiohttp.test_utils import AioHTTPTestCase, RawTestServer, TestClient, TestServer
+from yarl import URL
 
 from aiohttp_cors_plugin import CORS, CorsOptions, override, setup
 from aiohttp_cors_plugin.testing import FetchError, Page
@@ -845,6 +846,7 @@ async def choose(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse()
     for chosen in request.query.getall("chosen", []):
         socket.headers.add("Sec-WebSocket-Protocol", chosen)
+    socket.set_cookie(f"chose-{request.query_string.encode().hex()}", "yes")
     task = asyncio.current_task()
     request.app[RUNNING].add(task)
     try:
@@ -920,13 +922,51 @@ async def test_a_socket_asks_for_the_url_as_it_is_written(aiohttp_client: Any) -
     assert page.requests[0].response_headers["X-Name"] == "Ã¼"
 
 
-async def test_the_redirects_of_others_are_followed_meanwhile(aiohttp_client: Any) -> None:
-    client = await aiohttp_client(application())
-    page = Page(client, APP)
-    socket, response = await asyncio.gather(page.ws_connect("/socket"), client.get("/redirect"))
-    assert (await socket.receive_str(), response.status) == ("hello", 200)
-    assert client.session.trace_configs == []
-    assert [one.status for one in page.requests] == [101]
+async def greet(request: web.Request) -> web.StreamResponse:
+    """A socket that tells what its handshake brought, and sets a cookie, opened or not."""
+    response: web.StreamResponse = web.WebSocketResponse()
+    if "status" in request.query:
+        response = web.Response(status=int(request.query["status"]), headers={"Location": "/"})
+    response.set_cookie("greeted", "yes")
+    await response.prepare(request)
+    if isinstance(response, web.WebSocketResponse):
+        names = ("Cookie", "Host", "Authorization", "X-Of-Client")
+        await response.send_json({name: request.headers.get(name) for name in names})
+    return response
+
+
+@pytest.mark.parametrize("server", ["https://api.example.com", None])
+async def test_a_socket_has_the_cookies_of_its_host_and_nothing_of_the_clients(
+    aiohttp_client: Any, server: str | None
+) -> None:
+    app = web.Application()
+    app.router.add_get("/greet", greet)
+    app.router.add_get("/login", login)
+    own = {"Authorization": "Bearer t", "X-Of-Client": "1"}
+    client = await aiohttp_client(app, headers=own)
+    page = Page(client, EVIL, server=server)
+    for query in ("?status=403", "?status=302"):
+        with pytest.raises(FetchError):
+            await page.ws_connect(f"/greet{query}")
+    await page.fetch("/login", credentials="include", mode="no-cors")
+    host = "api.example.com" if server else client.make_url("/").authority
+    for cookie in (BOTH, f"{BOTH}; greeted=yes"):
+        socket = await page.ws_connect("/greet")
+        assert await socket.receive_json() == {
+            "Cookie": cookie,
+            "Host": host,
+            "Authorization": None,
+            "X-Of-Client": None,
+        }
+    stored = client.session.cookie_jar.filter_cookies(URL(f"https://{host}/"))
+    assert [*stored] == ["session", "plain", "greeted"]
+
+
+async def test_a_socket_that_a_test_leaves_open_is_closed_with_the_client() -> None:
+    asyncio.get_running_loop().set_debug(True)
+    async with TestClient(TestServer(choosing())) as client:
+        socket = await Page(client, APP).ws_connect("/choose")
+    assert socket.closed
 
 
 # --- Servers ------------------------------------------------------------------------------------
@@ -1287,4 +1327,6 @@ async def test_its_sockets_are_chromiums(chromium: Any, aiohttp_client: Any) -> 
                 break
             await asyncio.sleep(0.1)
         assert not words or words in said, (words, said)
+    stored = {cookie["name"] for cookie in await context.cookies()}
+    assert {one.key for one in client.session.cookie_jar} == stored
     await context.close()
