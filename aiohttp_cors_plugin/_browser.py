@@ -52,6 +52,7 @@ Headers = tuple[tuple[str, str], ...]
 
 ACCEPT: Final = SAFELISTED_REQUEST_HEADERS[0]
 AUTHORIZATION: Final = "Authorization"
+CONTENT_TYPE: Final = SAFELISTED_REQUEST_HEADERS[3]
 LOCATION: Final = "Location"
 
 # In the order of the table; a table of another length would not unpack.
@@ -202,8 +203,8 @@ _PREFLIGHT: Final = "Response to preflight request doesn't pass access control c
 class FetchRequest(NamedTuple):
     """What a script on a page of `origin` (`null`: a sandboxed one) passes to `fetch()`.
 
-    A body of text brings a `Content-Type` of its own in a browser: here the caller lists it.
-    Without a `base` a relative URL is none.
+    `body_type` is the `Content-Type` that a body brings along, as text and forms do; one that the
+    script sets goes before. Without a `base` a relative URL is none.
     """
 
     url: str
@@ -215,6 +216,7 @@ class FetchRequest(NamedTuple):
     mode: Literal["cors", "no-cors", "same-origin"] = "cors"
     redirect: Literal["follow", "error", "manual"] = "follow"
     base: str = ""
+    body_type: str = ""
 
 
 class Sent(NamedTuple):
@@ -355,6 +357,9 @@ def _construct(state: _Request, request: FetchRequest) -> None:
         _append(state, name, value.strip(_HTTP_WHITE_SPACE))
     if request.has_body and state.method in ("GET", "HEAD"):
         raise _NetworkError("body-not-allowed")
+    # Now, so that it takes the place of one that the mode no-cors has dropped.
+    if request.body_type and get(state.headers, CONTENT_TYPE) is None:
+        _append(state, CONTENT_TYPE, request.body_type)
     # https://fetch.spec.whatwg.org/#concept-fetch, step 12
     if get(state.headers, ACCEPT) is None:
         state.headers.append((ACCEPT, "*/*"))

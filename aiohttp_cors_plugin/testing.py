@@ -298,7 +298,7 @@ class Page:
             method: `patch` is not `PATCH`, as in browsers.
             headers: what the script sets; what browsers set themselves (`Cookie`) is dropped.
             json: a body in JSON, of type `application/json`: so there is a preflight. None is
-                `null`.
+                `null`. With `mode="no-cors"` it is text, as in browsers.
             data: a body: text (`text/plain`), bytes (of no type), a mapping or `FormData` (a
                 form).
             credentials: whether cookies are sent and stored: never (`omit`), for the page's own
@@ -323,8 +323,8 @@ class Page:
         _check_choice("redirect", redirect, get_args(Redirect))
         body, content_type = await _encode(json, data, self._client.session.json_serialize)
         lines = CIMultiDict(headers)
-        if content_type is not None:
-            lines.setdefault(hdrs.CONTENT_TYPE, content_type)
+        if json is not _NOT_GIVEN:
+            lines.setdefault(hdrs.CONTENT_TYPE, "application/json")
         request = FetchRequest(
             url,
             self.origin,
@@ -335,6 +335,7 @@ class Page:
             mode,
             redirect,
             self._own_origin(),
+            content_type,
         )
         steps, exchanges, answer = fetch(request, self._cache), list[Exchange](), _Answer()
         try:
@@ -540,23 +541,21 @@ class _Buffer:
         self.content += chunk
 
 
-async def _encode(
-    json: Any, data: Any, dumps: Callable[[Any], str]
-) -> tuple[bytes | None, str | None]:
-    """A body, whole since a redirect may send it again, and the type that it brings along.
+async def _encode(json: Any, data: Any, dumps: Callable[[Any], str]) -> tuple[bytes | None, str]:
+    """A body, whole since a redirect may send it again, and the type that it brings along, if any.
 
     https://fetch.spec.whatwg.org/#concept-bodyinit-extract
     """
     if json is not _NOT_GIVEN and data is not None:
         raise ValueError("a request has one body: give json or data")
     if json is not _NOT_GIVEN:
-        return dumps(json).encode(), "application/json"
+        data = dumps(json)
     if data is None:
-        return None, None
+        return None, ""
     if isinstance(data, str):
         return data.encode(), "text/plain;charset=UTF-8"
     if isinstance(data, bytes | bytearray | memoryview):
-        return bytes(data), None
+        return bytes(data), ""
     payload = (data if isinstance(data, FormData) else FormData(data))()
     buffer: Any = _Buffer()
     await payload.write(buffer)

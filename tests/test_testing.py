@@ -38,15 +38,20 @@ LISTED = CorsOptions(
 ANYONE = CorsOptions()
 
 
-async def echo(request: web.Request) -> web.Response:
-    """What arrived; with a header to read and one to hide."""
-    seen = {
+async def arrived_in(request: web.Request) -> dict[str, str | None]:
+    return {
         "type": request.headers.get("Content-Type"),
         "cookie": request.headers.get("Cookie"),
         "host": request.host,
         "body": (await request.read()).decode(),
     }
-    return web.json_response(seen, headers={"X-Total": "3 \xfc", "X-Secret": "4"})
+
+
+async def echo(request: web.Request) -> web.Response:
+    """What arrived; with a header to read and one to hide."""
+    return web.json_response(
+        await arrived_in(request), headers={"X-Total": "3 \xfc", "X-Secret": "4"}
+    )
 
 
 @override(None)
@@ -265,6 +270,18 @@ async def test_what_a_script_reads(aiohttp_client: Any, call: dict[str, Any], se
     [
         pytest.param({"json": {"a": "ü"}}, "application/json", '{"a": "\\u00fc"}', id="JSON"),
         pytest.param({"json": None}, "application/json", "null", id="null is JSON"),
+        pytest.param(
+            {"json": {}, "mode": "no-cors"},
+            "text/plain;charset=UTF-8",
+            "{}",
+            id="JSON without CORS is text",
+        ),
+        pytest.param(
+            {"data": "x", "mode": "no-cors", "headers": {"Content-Type": "application/json"}},
+            "text/plain;charset=UTF-8",
+            "x",
+            id="so is what a script calls JSON",
+        ),
         pytest.param({"data": "ü"}, "text/plain;charset=UTF-8", "ü", id="text"),
         pytest.param({"data": ""}, "text/plain;charset=UTF-8", "", id="no text is text"),
         pytest.param({"data": b"b"}, None, "b", id="bytes have no type"),
@@ -278,14 +295,19 @@ async def test_what_a_script_reads(aiohttp_client: Any, call: dict[str, Any], se
 async def test_a_body_and_its_type(
     aiohttp_client: Any, body: dict[str, Any], content_type: str | None, arrives: str
 ) -> None:
-    page = await page_on(aiohttp_client, application())
-    response = await page.fetch("/echo", method="POST", **body)
-    assert await response.json() == {
-        "type": content_type,
-        "cookie": None,
-        "host": response.url.split("/")[2],
-        "body": arrives,
-    }
+    seen: list[dict[str, Any]] = []
+
+    async def note(request: web.Request) -> web.Response:
+        seen.append(await arrived_in(request))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/note", note)
+    setup(app, LISTED)
+    page = await page_on(aiohttp_client, app)
+    await page.fetch("/note", method="POST", **body)
+    host = page.requests[-1].url.split("/")[2]
+    assert seen == [{"type": content_type, "cookie": None, "host": host, "body": arrives}]
 
 
 async def test_a_form_with_a_file_survives_a_redirect(aiohttp_client: Any) -> None:
@@ -1166,6 +1188,7 @@ def test_unittest(case: type[unittest.TestCase]) -> None:
 
 # --- Chromium -----------------------------------------------------------------------------------
 
+JSON: dict[str, Any] = {"headers": {"Content-Type": "application/json"}}
 # What `fetch()` is given in both; a body of text or a form in JavaScript and in Python.
 CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo", {}, "", {}),
@@ -1175,6 +1198,9 @@ CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo", {"method": "POST"}, 'new URLSearchParams({a: "1 2"})', {"data": {"a": "1 2"}}),
     ("/echo", {"method": "PATCH", "headers": {"Content-Type": "a/b"}}, '"x"', {"data": "x"}),
     ("/echo", {"headers": {"X-Trace": "1"}}, "", {}),
+    ("/echo", {"method": "POST", "mode": "no-cors"} | JSON, '"x"', {"data": "x"}),
+    ("/echo", {"method": "POST", "mode": "no-cors"} | JSON, '"{}"', {"json": {}}),
+    ("/echo", {"method": "POST"} | JSON, '"{}"', {"json": {}}),
     ("/login", {"credentials": "same-origin"}, "", {}),
     ("/echo", {"credentials": "include"}, "", {}),
     ("/login", {"credentials": "include"}, "", {}),
