@@ -514,7 +514,7 @@ def _actual(state: _Request) -> Sent:
     return Sent(
         state.method,
         state.url.href,
-        (*state.headers, *_origin_header(state)),
+        (*_combined(state.headers), *_origin_header(state)),
         state.has_body,
         credentials,
         is_preflight=False,
@@ -765,6 +765,14 @@ def get(headers: Sequence[tuple[str, str]], name: str) -> str | None:
 def _delete(headers: list[tuple[str, str]], names: frozenset[str]) -> None:
     """https://fetch.spec.whatwg.org/#concept-header-list-delete"""
     headers[:] = [line for line in headers if line[0].lower() not in names]
+
+
+def _combined(headers: Sequence[tuple[str, str]]) -> Headers:
+    """One line for each name, as it was first written: browsers send no second one."""
+    first: dict[str, str] = {}
+    for name, _ in headers:
+        first.setdefault(name.lower(), name)
+    return tuple((name, get(headers, name) or "") for name in first.values())
 
 
 def list_values(headers: Sequence[tuple[str, str]], name: str) -> tuple[str, ...] | None:

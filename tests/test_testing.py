@@ -1198,6 +1198,7 @@ CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo", {"method": "POST"}, 'new URLSearchParams({a: "1 2"})', {"data": {"a": "1 2"}}),
     ("/echo", {"method": "PATCH", "headers": {"Content-Type": "a/b"}}, '"x"', {"data": "x"}),
     ("/echo", {"headers": {"X-Trace": "1"}}, "", {}),
+    ("/echo", {"headers": [["X-Tenant", "1"], ["x-tenant", "2"], ["X-TENANT", ""]]}, "", {}),
     ("/echo", {"method": "POST", "mode": "no-cors"} | JSON, '"x"', {"data": "x"}),
     ("/echo", {"method": "POST", "mode": "no-cors"} | JSON, '"{}"', {"json": {}}),
     ("/echo", {"method": "POST"} | JSON, '"{}"', {"json": {}}),
@@ -1247,7 +1248,8 @@ def watched(arrived: list[Arrived]) -> web.Application:
     async def note(request: web.Request, _response: web.StreamResponse) -> None:
         names = ("Origin", "Cookie", "Access-Control-Request-Method", "Content-Type")
         names = (*names, "Access-Control-Request-Headers", "X-Tenant", "Sec-X", "Accept")
-        found = {name: request.headers[name] for name in names if name in request.headers}
+        lines = request.headers
+        found = {name: " | ".join(lines.getall(name)) for name in names if name in lines}
         if "Content-Type" in found:  # a browser's form names its charset too, when it is UTF-8
             found["Content-Type"] = found["Content-Type"].split(";")[0]
         if request.path not in ("/page", "/favicon.ico"):
