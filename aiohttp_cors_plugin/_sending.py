@@ -48,7 +48,7 @@ async def send_as_browser(
     The body is the caller's to read or to release, as it came: `decoded` undoes its coding.
     """
     async with _session(sent, connector=connector, timeout=timeout) as session:
-        return await session.request(
+        response = await session.request(
             sent.method,
             URL(sent.url, encoded=True),
             headers={hdrs.ACCEPT_ENCODING: "gzip, deflate"}
@@ -57,6 +57,10 @@ async def send_as_browser(
             allow_redirects=False,
             skip_auto_headers=(hdrs.CONTENT_TYPE, *(name for name, _ in sent.headers)),
         )
+    if response.status == 101:  # behind which browsers wait for the answer
+        response.close()
+        raise ClientConnectionError("101 Switching Protocols, which nobody asked for")
+    return response
 
 
 async def connect_as_browser(

@@ -60,6 +60,8 @@ Redirect = Literal["follow", "error", "manual"]
 _OF_CORS: Final = ("allow-", "preflight-", "method-not-in-", "header-not-in-")
 # Those that the guard of WebSockets has: it asks for nothing but the origin.
 _OF_ORIGINS: Final = ("origin-", "predicate-")
+# https://fetch.spec.whatwg.org/#null-body-status; and 0, where a script sees nothing at all.
+_WITHOUT_BODY: Final = frozenset({0, 101, 103, 204, 205, 304})
 _NOT_GIVEN: Final[Any] = Marker("<nothing>")
 
 
@@ -347,7 +349,8 @@ class Page:
         except StopIteration as end:
             verdict: Verdict = end.value
         requests = tuple(exchanges)
-        if not verdict.status:  # the script sees nothing of it
+        has_body = verdict.status not in _WITHOUT_BODY
+        if not has_body:
             answer.leave()
         if verdict.resolved:
             return Response(
@@ -357,7 +360,7 @@ class Page:
                 status=verdict.status,
                 headers=_proxy(verdict.headers),
                 requests=requests,
-                _answer=answer.response if verdict.status else None,
+                _answer=answer.response if has_body else None,
             )
         reason, explanation = verdict.reason, repr(answer.failure) if answer.failure else ""
         if reason.startswith(_OF_CORS):

@@ -118,6 +118,16 @@ async def long(_request: web.Request) -> web.Response:
     return web.Response(headers={"Content-Security-Policy": "x" * 40_000} | many)
 
 
+async def reset(_request: web.Request) -> web.Response:
+    return web.Response(status=205, text="text")
+
+
+async def switch(_request: web.Request) -> web.Response:
+    response = web.Response(status=101)
+    response.force_close()
+    return response
+
+
 async def coded(request: web.Request) -> web.Response:
     coding, body = CODED[request.query_string]
     return web.Response(body=body, headers={"Content-Encoding": coding})
@@ -142,6 +152,8 @@ def application(options: Any = LISTED, **settings: Any) -> web.Application:
     app.router.add_get("/endless/none", endless_without_cors)
     app.router.add_get("/broken", broken)
     app.router.add_get("/long", long)
+    app.router.add_get("/reset", reset)
+    app.router.add_get("/switch", switch)
     app.router.add_get("/coded", coded)
     app.router.add_put("/none", without_cors)
     if options != "no plugin":
@@ -340,6 +352,7 @@ async def test_a_redirect_can_take_the_body_away(aiohttp_client: Any) -> None:
         pytest.param("/endless?status=302", {}, 200, id="so does a redirect"),
         pytest.param("/endless/none", {"mode": "no-cors"}, 0, id="a script sees nothing of it"),
         pytest.param("/endless?status=302", {"redirect": "manual"}, 0, id="nor of a redirect"),
+        pytest.param("/endless?status=205", {}, 205, id="nor of a status that has no body"),
         pytest.param("/endless/none", {}, "no-policy", id="a refusal does not wait for its end"),
         pytest.param(
             "/endless?status=302", {"redirect": "error"}, "redirect-mode-error", id="whatever for"
@@ -425,6 +438,11 @@ async def test_headers_are_bytes(aiohttp_client: Any) -> None:
     assert response.headers["X-Total"] == "3 \xc3\xbc"
     assert arrived[:3] == ["caf\udce9", "", "caf\udce9"]
     assert arrived[3] in ("", "a=€", 'a="€"')  # some versions of aiohttp keep no such cookie
+
+
+async def test_a_205_has_no_body(aiohttp_client: Any) -> None:
+    response = await (await page_on(aiohttp_client, application())).fetch("/reset")
+    assert (response.status, await response.read()) == (205, b"")
 
 
 async def test_text_is_utf_8_without_its_mark(aiohttp_client: Any) -> None:
@@ -525,6 +543,7 @@ REFUSED = [
         Refused("redirect-mode-error", ["GET redirect 302"]),
         id="a redirect",
     ),
+    pytest.param({"url": "/switch"}, Refused("no-answer", ["GET switch 0"]), id="another protocol"),
     pytest.param(
         {"url": "/drop", "origin": EVIL},
         Refused("no-answer", ["GET drop 0"]),
@@ -1218,6 +1237,8 @@ CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo?", {"headers": {"X-Tenant": "caf\xe9"}}, "", {}),
     ("/broken", {}, "", {}),
     ("/long", {}, "", {}),
+    ("/reset", {}, "", {}),
+    ("/switch", {}, "", {}),
     *((f"/coded?{one}", {}, "", {}) for one in CODED),
     ("/endless", {}, "", {}),
     ("/endless/none", {}, "", {}),
