@@ -13,7 +13,8 @@ browser would send, takes what came back, and returns a `Verdict`:
 Left out, as CORS decides none of it: mixed content, blocked ports, content security policies,
 `Cross-Origin-Resource-Policy`, opaque response blocking, service workers, the HTTP cache, answers
 to 401, 407 and 421 other than showing them to the script, referrer policies other than the
-default, and the preflights that only streams and the upload listeners of XMLHttpRequest force.
+default, the headers `Referer` and `Sec-Fetch-*`, and the preflights that only streams and the
+upload listeners of XMLHttpRequest force.
 
 Each rule names its section of https://fetch.spec.whatwg.org/. Comments that begin with "Chromium:"
 tell where Chromium 156 departs from it; the tests hold both to what is said there.

@@ -231,7 +231,9 @@ class Page:
     Cookies are those of the client's session (`client.session.cookie_jar`): requests that a
     browser sends with credentials carry them and add to them, `Secure` ones also without TLS.
     `SameSite` is not judged: which names are one site, the test's server cannot tell. Headers and
-    `auth` given to the client are no business of a page, and are not sent.
+    `auth` given to the client are no business of a page, and are not sent. Nor are `Referer` and
+    `Sec-Fetch-Site`, `-Mode` and `-Dest`, which browsers do send: ask what a middleware makes of
+    them with the client itself.
 
     Attributes:
         origin: the page's origin.
