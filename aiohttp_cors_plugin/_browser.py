@@ -13,7 +13,8 @@ browser would send, takes what came back, and returns a `Verdict`:
 Left out, as CORS decides none of it: mixed content, blocked ports, content security policies,
 `Cross-Origin-Resource-Policy`, opaque response blocking, service workers, the HTTP cache, answers
 to 401, 407 and 421 other than showing them to the script, referrer policies other than the
-default, and the preflights that only streams and the upload listeners of XMLHttpRequest force.
+default, the headers `Referer` and `Sec-Fetch-*`, and the preflights that only streams and the
+upload listeners of XMLHttpRequest force.
 
 Each rule names its section of https://fetch.spec.whatwg.org/. Comments that begin with "Chromium:"
 tell where Chromium 156 departs from it; the tests hold both to what is said there.
@@ -52,6 +53,7 @@ Headers = tuple[tuple[str, str], ...]
 
 ACCEPT: Final = SAFELISTED_REQUEST_HEADERS[0]
 AUTHORIZATION: Final = "Authorization"
+CONTENT_TYPE: Final = SAFELISTED_REQUEST_HEADERS[3]
 LOCATION: Final = "Location"
 
 # In the order of the table; a table of another length would not unpack.
@@ -202,8 +204,8 @@ _PREFLIGHT: Final = "Response to preflight request doesn't pass access control c
 class FetchRequest(NamedTuple):
     """What a script on a page of `origin` (`null`: a sandboxed one) passes to `fetch()`.
 
-    A body of text brings a `Content-Type` of its own in a browser: here the caller lists it.
-    Without a `base` a relative URL is none.
+    `body_type` is the `Content-Type` that a body brings along, as text and forms do; one that the
+    script sets goes before. Without a `base` a relative URL is none.
     """
 
     url: str
@@ -215,6 +217,7 @@ class FetchRequest(NamedTuple):
     mode: Literal["cors", "no-cors", "same-origin"] = "cors"
     redirect: Literal["follow", "error", "manual"] = "follow"
     base: str = ""
+    body_type: str = ""
 
 
 class Sent(NamedTuple):
@@ -355,6 +358,9 @@ def _construct(state: _Request, request: FetchRequest) -> None:
         _append(state, name, value.strip(_HTTP_WHITE_SPACE))
     if request.has_body and state.method in ("GET", "HEAD"):
         raise _NetworkError("body-not-allowed")
+    # Now, so that it takes the place of one that the mode no-cors has dropped.
+    if request.body_type and get(state.headers, CONTENT_TYPE) is None:
+        _append(state, CONTENT_TYPE, request.body_type)
     # https://fetch.spec.whatwg.org/#concept-fetch, step 12
     if get(state.headers, ACCEPT) is None:
         state.headers.append((ACCEPT, "*/*"))
@@ -509,7 +515,7 @@ def _actual(state: _Request) -> Sent:
     return Sent(
         state.method,
         state.url.href,
-        (*state.headers, *_origin_header(state)),
+        (*_combined(state.headers), *_origin_header(state)),
         state.has_body,
         credentials,
         is_preflight=False,
@@ -760,6 +766,14 @@ def get(headers: Sequence[tuple[str, str]], name: str) -> str | None:
 def _delete(headers: list[tuple[str, str]], names: frozenset[str]) -> None:
     """https://fetch.spec.whatwg.org/#concept-header-list-delete"""
     headers[:] = [line for line in headers if line[0].lower() not in names]
+
+
+def _combined(headers: Sequence[tuple[str, str]]) -> Headers:
+    """One line for each name, as it was first written: browsers send no second one."""
+    first: dict[str, str] = {}
+    for name, _ in headers:
+        first.setdefault(name.lower(), name)
+    return tuple((name, get(headers, name) or "") for name in first.values())
 
 
 def list_values(headers: Sequence[tuple[str, str]], name: str) -> tuple[str, ...] | None:

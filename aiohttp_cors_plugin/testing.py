@@ -13,21 +13,18 @@ what a browser would show to a script: the answer with the headers that the scri
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json as jsonlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from aiohttp import (
-    ClientConnectionError,
     ClientError,
     ClientResponse,
     ClientWebSocketResponse,
     FormData,
-    TraceConfig,
     hdrs,
 )
 from aiohttp.test_utils import TestClient
@@ -45,11 +42,11 @@ from aiohttp_cors_plugin._browser import (
     get,
 )
 from aiohttp_cors_plugin._explain import request_for
-from aiohttp_cors_plugin._fetch import VARY
+from aiohttp_cors_plugin._fetch import VARY, is_token
 from aiohttp_cors_plugin._origins import parse_origin
 from aiohttp_cors_plugin._overrides import Marker
 from aiohttp_cors_plugin._routing import resolve_as
-from aiohttp_cors_plugin._sending import received_by, send_as_browser
+from aiohttp_cors_plugin._sending import connect_as_browser, decoded, received_by, send_as_browser
 from aiohttp_cors_plugin._urls import parse_url
 from aiohttp_cors_plugin.plugin import CORS
 
@@ -63,6 +60,8 @@ Redirect = Literal["follow", "error", "manual"]
 _OF_CORS: Final = ("allow-", "preflight-", "method-not-in-", "header-not-in-")
 # Those that the guard of WebSockets has: it asks for nothing but the origin.
 _OF_ORIGINS: Final = ("origin-", "predicate-")
+# https://fetch.spec.whatwg.org/#null-body-status; and 0, where a script sees nothing at all.
+_WITHOUT_BODY: Final = frozenset({0, 101, 103, 204, 205, 304})
 _NOT_GIVEN: Final[Any] = Marker("<nothing>")
 
 
@@ -186,11 +185,15 @@ class Response:
         """The body, any number of times; waits for its end.
 
         Raises:
-            aiohttp.ClientError: it broke off, or the client was closed before.
+            aiohttp.ClientError: it broke off, the client was closed before, or its
+                `Content-Encoding` is `br` or `zstd`, which are not asked for.
             asyncio.TimeoutError: it did not end within the client's timeout.
 
         """
-        return b"" if self._answer is None else await self._answer.read()
+        if self._answer is None:
+            return b""
+        coding = self._answer.headers.get(hdrs.CONTENT_ENCODING, "")
+        return decoded(await self._answer.read(), coding)
 
     async def text(self) -> str:
         """The body as text: in UTF-8 whatever the headers say, as in a browser."""
@@ -228,7 +231,9 @@ class Page:
     Cookies are those of the client's session (`client.session.cookie_jar`): requests that a
     browser sends with credentials carry them and add to them, `Secure` ones also without TLS.
     `SameSite` is not judged: which names are one site, the test's server cannot tell. Headers and
-    `auth` given to the client are no business of a page, and are not sent by `fetch`.
+    `auth` given to the client are no business of a page, and are not sent. Nor are `Referer` and
+    `Sec-Fetch-Site`, `-Mode` and `-Dest`, which browsers do send: ask what a middleware makes of
+    them with the client itself.
 
     Attributes:
         origin: the page's origin.
@@ -297,7 +302,7 @@ class Page:
             method: `patch` is not `PATCH`, as in browsers.
             headers: what the script sets; what browsers set themselves (`Cookie`) is dropped.
             json: a body in JSON, of type `application/json`: so there is a preflight. None is
-                `null`.
+                `null`. With `mode="no-cors"` it is text, as in browsers.
             data: a body: text (`text/plain`), bytes (of no type), a mapping or `FormData` (a
                 form).
             credentials: whether cookies are sent and stored: never (`omit`), for the page's own
@@ -322,8 +327,8 @@ class Page:
         _check_choice("redirect", redirect, get_args(Redirect))
         body, content_type = await _encode(json, data, self._client.session.json_serialize)
         lines = CIMultiDict(headers)
-        if content_type is not None:
-            lines.setdefault(hdrs.CONTENT_TYPE, content_type)
+        if json is not _NOT_GIVEN:
+            lines.setdefault(hdrs.CONTENT_TYPE, "application/json")
         request = FetchRequest(
             url,
             self.origin,
@@ -334,6 +339,7 @@ class Page:
             mode,
             redirect,
             self._own_origin(),
+            content_type,
         )
         steps, exchanges, answer = fetch(request, self._cache), list[Exchange](), _Answer()
         try:
@@ -345,7 +351,8 @@ class Page:
         except StopIteration as end:
             verdict: Verdict = end.value
         requests = tuple(exchanges)
-        if not verdict.status:  # the script sees nothing of it
+        has_body = verdict.status not in _WITHOUT_BODY
+        if not has_body:
             answer.leave()
         if verdict.resolved:
             return Response(
@@ -355,7 +362,7 @@ class Page:
                 status=verdict.status,
                 headers=_proxy(verdict.headers),
                 requests=requests,
-                _answer=answer.response if verdict.status else None,
+                _answer=answer.response if has_body else None,
             )
         reason, explanation = verdict.reason, repr(answer.failure) if answer.failure else ""
         if reason.startswith(_OF_CORS):
@@ -372,89 +379,71 @@ class Page:
 
         Args:
             url: a path of the server under test, or a whole URL.
-            protocols: the subprotocols that the script offers.
+            protocols: the subprotocol that the script offers, or several.
 
         Returns:
             aiohttp's WebSocket; the client closes it at its end.
 
         Raises:
-            FetchError: the handshake failed. `reason` is `handshake-refused`, or that of
+            FetchError: the handshake failed, which it also does where the server chose no
+                subprotocol of those offered. `reason` is `handshake-refused`, or that of
                 `Cors.explain` where the application refuses the origin with a 403; `no-answer`
                 where the connection failed.
             RuntimeError: `url` leads to another server than that under test.
+            ValueError: an argument that `new WebSocket()` throws at.
 
         Example:
             >>> socket = await page.ws_connect("/socket")
 
         """
+        offered = [protocols] if isinstance(protocols, str) else [*protocols]
+        _check_socket(url, offered)
         parsed = parse_url(url, parse_url(self._own_origin()))
         target = url if parsed is None else re.sub("^ws", "http", parsed.href)
         headers = ((hdrs.ORIGIN, self.origin),)
         sent = Sent(hdrs.METH_GET, target, headers, False, credentials=True, is_preflight=False)
-        wire, lines = self._wire(sent), self._lines(sent)
-        host = () if self._host is None else ((hdrs.HOST, self._host),)
+        wire, lines, session = self._wire(sent), self._lines(sent), self._client.session
+        assert session.connector is not None  # as in `_send`
+        answers = list[ClientResponse]()
         socket: ClientWebSocketResponse[Any] | None = None
         failure: Exception | None = None
-        with self._watched() as answers:
-            try:
-                # The client's own call, as the client then closes what a test leaves open.
-                socket = await self._client.ws_connect(
-                    URL(wire, encoded=True).relative(),
-                    headers=[*lines.items(), *host],
-                    protocols=protocols,
-                )
-            except (ClientError, asyncio.TimeoutError) as error:
-                failure = error
-        status, received = Received(0)
-        for answer in answers:
-            status, received = received_by(answer)
+        try:
+            socket = await connect_as_browser(
+                sent._replace(url=wire, headers=tuple(lines.items())),
+                offered,
+                answers,
+                host=self._host,
+                connector=session.connector,
+                timeout=session.timeout,
+            )
+        except (ClientError, OSError, asyncio.TimeoutError) as error:
+            failure = error
+        status, received = received_by(answers[-1]) if answers else Received(0)
         exchange = Exchange(
             sent.method, target, _proxy(lines.items()), False, status, _proxy(received)
         )
         self.requests.append(exchange)
-        if socket is not None:
-            return socket
         reason, explanation = "no-answer", repr(failure)
         words = "Connection closed before receiving a handshake response"
         if status:
             reason, explanation = "handshake-refused", ""
             words = f"Error during WebSocket handshake: Unexpected response code: {status}"
+        if socket is not None:
+            problem = _choice_problem(offered, get(received, hdrs.SEC_WEBSOCKET_PROTOCOL))
+            if not problem:
+                # Chromium stores none of a handshake that failed.
+                session.cookie_jar.update_cookies(answers[-1].cookies, _secure(target))
+                # Which the client closes at its end, as its own. There is no public name.
+                self._client._websockets.append(socket)  # noqa: SLF001
+                return socket
+            answers[-1].close()  # as browsers do, without a word
+            words = f"Error during WebSocket handshake: {problem}"
         if status == 403 and self.origin != self._own_origin():
             explained = await self._explain(sent, FetchRequest(target, self.origin))
             if explained is not None and explained[0].startswith(_OF_ORIGINS):
                 reason, explanation = explained
         message = f"WebSocket connection to '{target.replace('http', 'ws', 1)}' failed: {words}"
         raise FetchError(message, reason, explanation, (exchange,)) from failure
-
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[list[ClientResponse]]:
-        """The answers to what this task asks of the client's session.
-
-        Redirects fail, as browsers follow none of a handshake:
-        https://websockets.spec.whatwg.org/#concept-websocket-establish
-        """
-        task, answers = asyncio.current_task(), list[ClientResponse]()
-
-        async def note(_session: object, _context: object, params: Any) -> None:
-            if asyncio.current_task() is task:
-                answers.append(params.response)
-
-        async def refuse(session: object, context: object, params: Any) -> None:
-            await note(session, context, params)
-            if params.response in answers:
-                params.response.close()
-                raise ClientConnectionError("a redirect, which browsers do not follow here")
-
-        trace = TraceConfig()
-        trace.on_request_end.append(note)
-        trace.on_request_redirect.append(refuse)
-        trace.freeze()
-        traces = self._client.session.trace_configs
-        traces.append(trace)
-        try:
-            yield answers
-        finally:
-            traces.remove(trace)
 
     def _own_origin(self) -> str:
         """The origin of the server under test, as the page sees it."""
@@ -477,7 +466,9 @@ class Page:
         if sent.credentials:
             cookies = self._client.session.cookie_jar.filter_cookies(_secure(sent.url)).values()
             if cookies:
-                lines[hdrs.COOKIE] = "; ".join(f"{one.key}={one.coded_value}" for one in cookies)
+                line = "; ".join(f"{one.key}={one.coded_value}" for one in cookies)
+                # aiohttp keeps cookies as text, out of bytes in UTF-8.
+                lines[hdrs.COOKIE] = line.encode("utf-8", "surrogateescape").decode("latin-1")
         return lines
 
     @property
@@ -488,9 +479,6 @@ class Page:
     async def _send(self, sent: Sent, body: bytes | None) -> tuple[Exchange, _Answer]:
         wire, lines, session = self._wire(sent), self._lines(sent), self._client.session
         assert session.connector is not None  # the server of a closed client has no URL
-        if hdrs.COOKIE in lines:  # aiohttp keeps cookies as text, out of bytes in UTF-8
-            cookies = lines[hdrs.COOKIE].encode("utf-8", "surrogateescape")
-            lines[hdrs.COOKIE] = cookies.decode("latin-1")
         try:
             response = await send_as_browser(
                 sent._replace(url=wire, headers=tuple(lines.items())),
@@ -558,23 +546,21 @@ class _Buffer:
         self.content += chunk
 
 
-async def _encode(
-    json: Any, data: Any, dumps: Callable[[Any], str]
-) -> tuple[bytes | None, str | None]:
-    """A body, whole since a redirect may send it again, and the type that it brings along.
+async def _encode(json: Any, data: Any, dumps: Callable[[Any], str]) -> tuple[bytes | None, str]:
+    """A body, whole since a redirect may send it again, and the type that it brings along, if any.
 
     https://fetch.spec.whatwg.org/#concept-bodyinit-extract
     """
     if json is not _NOT_GIVEN and data is not None:
         raise ValueError("a request has one body: give json or data")
     if json is not _NOT_GIVEN:
-        return dumps(json).encode(), "application/json"
+        data = dumps(json)
     if data is None:
-        return None, None
+        return None, ""
     if isinstance(data, str):
         return data.encode(), "text/plain;charset=UTF-8"
     if isinstance(data, bytes | bytearray | memoryview):
-        return bytes(data), None
+        return bytes(data), ""
     payload = (data if isinstance(data, FormData) else FormData(data))()
     buffer: Any = _Buffer()
     await payload.write(buffer)
@@ -593,6 +579,31 @@ def _secure(url: str) -> URL:
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name}={value!r}: fetch() has {', '.join(map(repr, choices))}")
+
+
+def _check_socket(url: str, protocols: list[str]) -> None:
+    """https://websockets.spec.whatwg.org/#dom-websocket-websocket"""
+    if "#" in url:
+        raise ValueError(f"url={url!r}: new WebSocket() takes no fragment")
+    if not all(map(is_token, protocols)) or len({*protocols}) < len(protocols):
+        raise ValueError(f"protocols={protocols!r}: new WebSocket() takes tokens, each once")
+
+
+def _choice_problem(offered: list[str], chosen: str | None) -> str:
+    """What Chromium says of the subprotocol that a server chose: nothing where it is fine.
+
+    https://websockets.spec.whatwg.org/#concept-websocket-establish
+    """
+    header = f"'{hdrs.SEC_WEBSOCKET_PROTOCOL}' header"
+    if chosen is None:
+        return f"Sent non-empty {header} but no response was received" if offered else ""
+    if not offered:
+        return f"Response must not include {header} if not present in request: {chosen}"
+    if "," in chosen:
+        return f"{header} must not appear more than once in a response"
+    if chosen in offered:
+        return ""
+    return f"{header} value '{chosen}' in response does not match any of sent values"
 
 
 def _check_origin(name: str, value: str) -> None:

@@ -26,7 +26,6 @@ from aiohttp_cors_plugin._browser import (
     Verdict,
     fetch,
     get,
-    is_safelisted_header,
 )
 from tests.raw_server import Arrived, RawServer, Reply, raw_server
 
@@ -55,7 +54,7 @@ RUN = """async cases => {
   await Promise.all(Array.from({length: 24}, worker));
   return seen;
 }"""
-TEXT = ("Content-Type", "text/plain;charset=UTF-8")  # what a body that is a string brings
+TEXT = "text/plain;charset=UTF-8"  # what a body that is a string brings
 
 
 class Route(NamedTuple):
@@ -372,11 +371,6 @@ class Generator:
         if self.maybe(0.02):
             headers.append(self.pick(("a b", "1"), ("x-c", "a\nb"), ("", "1"), ("x-c", "\0")))
         body = (method.upper() not in ("GET", "HEAD") and self.maybe(0.4)) or self.maybe(0.02)
-        if body and not any(
-            name == "Content-Type" and (mode != "no-cors" or is_safelisted_header(name, value))
-            for name, value in headers
-        ):
-            headers.append(TEXT)
         return FetchRequest(
             url,
             self.world.origin,
@@ -386,6 +380,7 @@ class Generator:
             self.pick("omit", "same-origin", "include", "include"),
             mode,
             self.pick("follow", "follow", "follow", "follow", "error", "manual"),
+            body_type=TEXT if body else "",
         )
 
     def access(self, right: float = 0.85) -> Headers:

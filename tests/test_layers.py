@@ -65,6 +65,7 @@ REACHED = {
     ("_stamping", "request._match_info"),
     ("_stamping", "request._match_info._route"),
     ("testing", "self._client._responses"),
+    ("testing", "self._client._websockets"),
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import Any
 
 import pytest
-from aiohttp import ClientTimeout, TCPConnector
+from aiohttp import ClientPayloadError, ClientTimeout, TCPConnector
 
 from aiohttp_cors_plugin._browser import Received, Sent
-from aiohttp_cors_plugin._sending import received_by, send_as_browser
+from aiohttp_cors_plugin._sending import decoded, received_by, send_as_browser
 from tests.raw_server import Arrived, Headers, Reply, raw_server
 
 LONG = b"x" * 300_000
@@ -48,10 +50,64 @@ async def test_a_request_goes_out_as_it_is(
                 )
                 assert await response.read() == b"body"
     added = {"accept": "*/*", "user-agent": arrived[0].headers["user-agent"]}
-    added["accept-encoding"] = arrived[0].headers["accept-encoding"]
+    added["accept-encoding"] = "gzip, deflate"
     if method not in ("GET", "HEAD"):
         added["content-length"] = str(len(body or b""))
     expected = added | {name.lower(): value for name, value in headers}
     for one, host in zip(arrived, (origin[7:], "api.example.com:81"), strict=True):
         expected["host"] = host
         assert one == Arrived(method, f"http://{host}{target}", expected, body or b"")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param((("X-Long", "x" * 200_000),), id="a long line"),
+        pytest.param(tuple((f"X-{n}", "1") for n in range(200)), id="many lines"),
+        pytest.param((("Content-Encoding", "zstd"),), id="a coding that nobody here knows"),
+    ],
+)
+async def test_a_head_is_read_as_browsers_read_it(lines: Headers) -> None:
+    async with raw_server(lambda _: Reply(200, lines, b"x")) as server, TCPConnector() as connector:
+        url = f"http://127.0.0.1:{server.ports[0]}/"
+        sent = Sent("GET", url, (), False, False, is_preflight=False)
+        timeout = ClientTimeout(total=10)
+        async with await send_as_browser(sent, connector=connector, timeout=timeout) as response:
+            assert received_by(response) == Received(200, (*lines, ("Content-Length", "1")))
+
+
+BODY = b"a body, a body, a body"
+GZIP = gzip.compress(BODY)
+CODED = {  # by what it is: its coding, and itself
+    "gzip": ("gzip", GZIP),
+    "by another name": ("x-gzip", GZIP),
+    "in any case": (" GZip", GZIP),
+    "its beginning": ("gzip", GZIP[:-8]),
+    "with more behind it": ("gzip", GZIP + b"more"),
+    "deflate": ("deflate", zlib.compress(BODY)),
+    "without its header": ("deflate", zlib.compress(BODY)[2:-4]),
+    "none": ("", BODY),
+    "identity": ("identity", BODY),
+    "of Amazon's": ("aws-chunked", BODY),
+}
+
+
+def test_a_coding_is_undone() -> None:
+    assert {one: decoded(body, coding) for one, (coding, body) in CODED.items()} == dict.fromkeys(
+        CODED, BODY
+    )
+    assert {decoded(b"", coding) for coding in ("gzip", "deflate", "br", "")} == {b""}
+
+
+@pytest.mark.parametrize(
+    ("coding", "problem"),
+    [
+        ("gzip", "the body is not in Content-Encoding: gzip"),
+        ("deflate", "the body is not in Content-Encoding: deflate"),
+        ("br", "no decoder for a body in Content-Encoding: br"),
+        ("ZSTD", "no decoder for a body in Content-Encoding: zstd"),
+    ],
+)
+def test_a_coding_that_it_is_not_in(coding: str, problem: str) -> None:
+    with pytest.raises(ClientPayloadError, match=problem):
+        decoded(GZIP[5:], coding)

@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import gzip
 import random
 import unittest
 from typing import Any, NamedTuple
 
 import pytest
-from aiohttp import ClientConnectionError, ClientError, ClientPayloadError, CookieJar, FormData, web
+from aiohttp import (
+    ClientConnectionError,
+    ClientError,
+    ClientPayloadError,
+    CookieJar,
+    FormData,
+    web,
+)
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from aiohttp.test_utils import AioHTTPTestCase, RawTestServer, TestClient, TestServer
+from yarl import URL
 
 from aiohttp_cors_plugin import CORS, CorsOptions, override, setup
 from aiohttp_cors_plugin.testing import FetchError, Page
 from tests import shop
 from tests.app import ADMIN, APP, EVIL, make_app
+from tests.test_sending import CODED
 
 LISTED = CorsOptions(
     allow_origins=[APP],
@@ -28,15 +38,20 @@ LISTED = CorsOptions(
 ANYONE = CorsOptions()
 
 
-async def echo(request: web.Request) -> web.Response:
-    """What arrived; with a header to read and one to hide."""
-    seen = {
+async def arrived_in(request: web.Request) -> dict[str, str | None]:
+    return {
         "type": request.headers.get("Content-Type"),
         "cookie": request.headers.get("Cookie"),
         "host": request.host,
         "body": (await request.read()).decode(),
     }
-    return web.json_response(seen, headers={"X-Total": "3 \xfc", "X-Secret": "4"})
+
+
+async def echo(request: web.Request) -> web.Response:
+    """What arrived; with a header to read and one to hide."""
+    return web.json_response(
+        await arrived_in(request), headers={"X-Total": "3 \xfc", "X-Secret": "4"}
+    )
 
 
 @override(None)
@@ -97,6 +112,27 @@ async def broken(request: web.Request) -> web.StreamResponse:
     return await drop(request)
 
 
+async def long(_request: web.Request) -> web.Response:
+    """A head beyond aiohttp's limits."""
+    many = {f"X-{n}": "1" for n in range(200)}
+    return web.Response(headers={"Content-Security-Policy": "x" * 40_000} | many)
+
+
+async def reset(_request: web.Request) -> web.Response:
+    return web.Response(status=205, text="text")
+
+
+async def switch(_request: web.Request) -> web.Response:
+    response = web.Response(status=101)
+    response.force_close()
+    return response
+
+
+async def coded(request: web.Request) -> web.Response:
+    coding, body = CODED[request.query_string]
+    return web.Response(body=body, headers={"Content-Encoding": coding})
+
+
 async def drop(request: web.Request) -> web.Response:
     assert request.transport is not None
     request.transport.close()
@@ -115,6 +151,10 @@ def application(options: Any = LISTED, **settings: Any) -> web.Application:
     app.router.add_route("*", "/endless", endless)
     app.router.add_get("/endless/none", endless_without_cors)
     app.router.add_get("/broken", broken)
+    app.router.add_get("/long", long)
+    app.router.add_get("/reset", reset)
+    app.router.add_get("/switch", switch)
+    app.router.add_get("/coded", coded)
     app.router.add_put("/none", without_cors)
     if options != "no plugin":
         setup(app, options, **settings)
@@ -242,6 +282,18 @@ async def test_what_a_script_reads(aiohttp_client: Any, call: dict[str, Any], se
     [
         pytest.param({"json": {"a": "ü"}}, "application/json", '{"a": "\\u00fc"}', id="JSON"),
         pytest.param({"json": None}, "application/json", "null", id="null is JSON"),
+        pytest.param(
+            {"json": {}, "mode": "no-cors"},
+            "text/plain;charset=UTF-8",
+            "{}",
+            id="JSON without CORS is text",
+        ),
+        pytest.param(
+            {"data": "x", "mode": "no-cors", "headers": {"Content-Type": "application/json"}},
+            "text/plain;charset=UTF-8",
+            "x",
+            id="so is what a script calls JSON",
+        ),
         pytest.param({"data": "ü"}, "text/plain;charset=UTF-8", "ü", id="text"),
         pytest.param({"data": ""}, "text/plain;charset=UTF-8", "", id="no text is text"),
         pytest.param({"data": b"b"}, None, "b", id="bytes have no type"),
@@ -255,14 +307,19 @@ async def test_what_a_script_reads(aiohttp_client: Any, call: dict[str, Any], se
 async def test_a_body_and_its_type(
     aiohttp_client: Any, body: dict[str, Any], content_type: str | None, arrives: str
 ) -> None:
-    page = await page_on(aiohttp_client, application())
-    response = await page.fetch("/echo", method="POST", **body)
-    assert await response.json() == {
-        "type": content_type,
-        "cookie": None,
-        "host": response.url.split("/")[2],
-        "body": arrives,
-    }
+    seen: list[dict[str, Any]] = []
+
+    async def note(request: web.Request) -> web.Response:
+        seen.append(await arrived_in(request))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/note", note)
+    setup(app, LISTED)
+    page = await page_on(aiohttp_client, app)
+    await page.fetch("/note", method="POST", **body)
+    host = page.requests[-1].url.split("/")[2]
+    assert seen == [{"type": content_type, "cookie": None, "host": host, "body": arrives}]
 
 
 async def test_a_form_with_a_file_survives_a_redirect(aiohttp_client: Any) -> None:
@@ -295,6 +352,7 @@ async def test_a_redirect_can_take_the_body_away(aiohttp_client: Any) -> None:
         pytest.param("/endless?status=302", {}, 200, id="so does a redirect"),
         pytest.param("/endless/none", {"mode": "no-cors"}, 0, id="a script sees nothing of it"),
         pytest.param("/endless?status=302", {"redirect": "manual"}, 0, id="nor of a redirect"),
+        pytest.param("/endless?status=205", {}, 205, id="nor of a status that has no body"),
         pytest.param("/endless/none", {}, "no-policy", id="a refusal does not wait for its end"),
         pytest.param(
             "/endless?status=302", {"redirect": "error"}, "redirect-mode-error", id="whatever for"
@@ -335,6 +393,32 @@ async def test_a_body_that_breaks_off(aiohttp_client: Any) -> None:
             await response.json()
 
 
+@pytest.mark.parametrize(
+    ("coding", "text"),
+    [
+        pytest.param("gzip", "text", id="one that was asked for"),
+        pytest.param("identity", "text", id="none"),
+        pytest.param("br", "broken", id="one that was not asked for"),
+    ],
+)
+async def test_a_content_encoding(aiohttp_client: Any, coding: str, text: str) -> None:
+    async def compressed(request: web.Request) -> web.Response:
+        assert request.headers["Accept-Encoding"] == "gzip, deflate"
+        body = gzip.compress(b"text") if coding == "gzip" else b"text"
+        return web.Response(body=body, headers={"Content-Encoding": coding, "X-Total": "3"})
+
+    app = web.Application()
+    app.router.add_get("/things", compressed)
+    setup(app, LISTED)
+    response = await (await page_on(aiohttp_client, app)).fetch("/things")
+    assert (response.status, response.headers["X-Total"]) == (200, "3")
+    try:
+        read = await response.text()
+    except ClientPayloadError:
+        read = "broken"
+    assert read == text
+
+
 async def test_headers_are_bytes(aiohttp_client: Any) -> None:
     """aiohttp writes them in UTF-8, and reads what is none as surrogates."""
     arrived: list[str] = []
@@ -354,6 +438,11 @@ async def test_headers_are_bytes(aiohttp_client: Any) -> None:
     assert response.headers["X-Total"] == "3 \xc3\xbc"
     assert arrived[:3] == ["caf\udce9", "", "caf\udce9"]
     assert arrived[3] in ("", "a=€", 'a="€"')  # some versions of aiohttp keep no such cookie
+
+
+async def test_a_205_has_no_body(aiohttp_client: Any) -> None:
+    response = await (await page_on(aiohttp_client, application())).fetch("/reset")
+    assert (response.status, await response.read()) == (205, b"")
 
 
 async def test_text_is_utf_8_without_its_mark(aiohttp_client: Any) -> None:
@@ -454,6 +543,7 @@ REFUSED = [
         Refused("redirect-mode-error", ["GET redirect 302"]),
         id="a redirect",
     ),
+    pytest.param({"url": "/switch"}, Refused("no-answer", ["GET switch 0"]), id="another protocol"),
     pytest.param(
         {"url": "/drop", "origin": EVIL},
         Refused("no-answer", ["GET drop 0"]),
@@ -792,6 +882,69 @@ async def test_a_socket_is_refused(
     assert (f"[{reason}]" in caught.value.explanation) is (reason == "origin-not-listed")
 
 
+async def choose(request: web.Request) -> web.WebSocketResponse:
+    """A socket of the subprotocols that the query tells, whatever was offered."""
+    socket = web.WebSocketResponse()
+    for chosen in request.query.getall("chosen", []):
+        socket.headers.add("Sec-WebSocket-Protocol", chosen)
+    socket.set_cookie(f"chose-{request.query_string.encode().hex()}", "yes")
+    task = asyncio.current_task()
+    request.app[RUNNING].add(task)
+    try:
+        await socket.prepare(request)
+        await socket.receive()
+    finally:
+        request.app[RUNNING].remove(task)
+    return socket
+
+
+NO_CHOICE = "Sent non-empty 'Sec-WebSocket-Protocol' header but no response was received"
+UNASKED = "Response must not include 'Sec-WebSocket-Protocol' header if not present in request: a"
+OTHER = "'Sec-WebSocket-Protocol' header value '{}' in response does not match any of sent values"
+REPEATED = "'Sec-WebSocket-Protocol' header must not appear more than once in a response"
+CHOICES = [
+    pytest.param((), "", "", id="none offered, none chosen"),
+    pytest.param(("a",), "?chosen=a", "", id="the one that was offered"),
+    pytest.param("chat", "?chosen=chat", "", id="one without a list"),
+    pytest.param(("a", "b"), "?chosen=b", "", id="one of two"),
+    pytest.param(("a", "A"), "?chosen=A", "", id="upper case is another one"),
+    pytest.param(("a",), "", NO_CHOICE, id="none chosen"),
+    pytest.param((), "?chosen=a", UNASKED, id="none offered, one chosen"),
+    pytest.param(("a",), "?chosen=b", OTHER.format("b"), id="one that was not offered"),
+    pytest.param(("a",), "?chosen=A", OTHER.format("A"), id="in upper case"),
+    pytest.param(("a",), "?chosen=", OTHER.format(""), id="an empty one"),
+    pytest.param(("a", "b"), "?chosen=a&chosen=b", REPEATED, id="two chosen"),
+    pytest.param(("a", "b"), "?chosen=a,%20b", REPEATED, id="two in one line"),
+]
+
+
+def choosing() -> web.Application:
+    app = web.Application()
+    app[RUNNING] = set()
+    app.router.add_get("/choose", choose)
+    return app
+
+
+@pytest.mark.parametrize(("offered", "query", "words"), CHOICES)
+async def test_a_subprotocol(aiohttp_client: Any, offered: Any, query: str, words: str) -> None:
+    app = choosing()
+    page = await page_on(aiohttp_client, app)
+    if not words:
+        socket = await page.ws_connect(f"/choose{query}", protocols=offered)
+        assert socket.protocol == (query.removeprefix("?chosen=") or None)
+        return
+    with pytest.raises(FetchError) as caught:
+        await page.ws_connect(f"/choose{query}", protocols=offered)
+    assert caught.value.reason == "handshake-refused"
+    assert caught.value.message.endswith(f" failed: Error during WebSocket handshake: {words}")
+    assert [one.status for one in caught.value.requests] == [101]
+    for _ in range(100):  # the server, too, is rid of it
+        if not app[RUNNING]:
+            break
+        await asyncio.sleep(0.01)
+    assert app[RUNNING] == set()
+
+
 async def test_a_socket_asks_for_the_url_as_it_is_written(aiohttp_client: Any) -> None:
     seen: list[str] = []
 
@@ -805,18 +958,56 @@ async def test_a_socket_asks_for_the_url_as_it_is_written(aiohttp_client: Any) -
     app = web.Application()
     app.router.add_get("/a/socket", note)
     page = await page_on(aiohttp_client, app)
-    await page.ws_connect("/a/b/../socket?a=%41 b'#part")
+    await page.ws_connect("/a/b/../socket?a=%41 b'")
     assert seen == ["/a/socket?a=%41%20b%27"]
     assert page.requests[0].response_headers["X-Name"] == "Ã¼"
 
 
-async def test_the_redirects_of_others_are_followed_meanwhile(aiohttp_client: Any) -> None:
-    client = await aiohttp_client(application())
-    page = Page(client, APP)
-    socket, response = await asyncio.gather(page.ws_connect("/socket"), client.get("/redirect"))
-    assert (await socket.receive_str(), response.status) == ("hello", 200)
-    assert client.session.trace_configs == []
-    assert [one.status for one in page.requests] == [101]
+async def greet(request: web.Request) -> web.StreamResponse:
+    """A socket that tells what its handshake brought, and sets a cookie, opened or not."""
+    response: web.StreamResponse = web.WebSocketResponse()
+    if "status" in request.query:
+        response = web.Response(status=int(request.query["status"]), headers={"Location": "/"})
+    response.set_cookie("greeted", "yes")
+    await response.prepare(request)
+    if isinstance(response, web.WebSocketResponse):
+        names = ("Cookie", "Host", "Authorization", "X-Of-Client")
+        await response.send_json({name: request.headers.get(name) for name in names})
+    return response
+
+
+@pytest.mark.parametrize("server", ["https://api.example.com", None])
+async def test_a_socket_has_the_cookies_of_its_host_and_nothing_of_the_clients(
+    aiohttp_client: Any, server: str | None
+) -> None:
+    app = web.Application()
+    app.router.add_get("/greet", greet)
+    app.router.add_get("/login", login)
+    own = {"Authorization": "Bearer t", "X-Of-Client": "1"}
+    client = await aiohttp_client(app, headers=own)
+    page = Page(client, EVIL, server=server)
+    for query in ("?status=403", "?status=302"):
+        with pytest.raises(FetchError):
+            await page.ws_connect(f"/greet{query}")
+    await page.fetch("/login", credentials="include", mode="no-cors")
+    host = "api.example.com" if server else client.make_url("/").authority
+    for cookie in (BOTH, f"{BOTH}; greeted=yes"):
+        socket = await page.ws_connect("/greet")
+        assert await socket.receive_json() == {
+            "Cookie": cookie,
+            "Host": host,
+            "Authorization": None,
+            "X-Of-Client": None,
+        }
+    stored = client.session.cookie_jar.filter_cookies(URL(f"https://{host}/"))
+    assert [*stored] == ["session", "plain", "greeted"]
+
+
+async def test_a_socket_that_a_test_leaves_open_is_closed_with_the_client() -> None:
+    asyncio.get_running_loop().set_debug(True)
+    async with TestClient(TestServer(choosing())) as client:
+        socket = await Page(client, APP).ws_connect("/choose")
+    assert socket.closed
 
 
 # --- Servers ------------------------------------------------------------------------------------
@@ -950,6 +1141,25 @@ async def test_what_fetch_does_not_have(
         await Page(client, **{"origin": APP} | settings).fetch("/echo", **arguments)
 
 
+@pytest.mark.parametrize(
+    ("url", "protocols", "problem"),
+    [
+        ("/choose#", (), "url='/choose#': new WebSocket.. takes no fragment"),
+        ("/choose", ["a", "a"], r"protocols=\['a', 'a'\]: new WebSocket.. takes tokens, each once"),
+        ("/choose", ["a b"], r"protocols=\['a b'\]: new"),
+        ("/choose", [""], r"protocols=\[''\]: new"),
+        ("/choose", "\xe9", r"protocols=\['\xe9'\]: new"),
+    ],
+)
+async def test_what_a_web_socket_does_not_take(
+    aiohttp_client: Any, url: str, protocols: Any, problem: str
+) -> None:
+    page = await page_on(aiohttp_client, choosing())
+    with pytest.raises(ValueError, match=problem):
+        await page.ws_connect(url, protocols=protocols)
+    assert page.requests == []
+
+
 def test_a_page_needs_a_test_client() -> None:
     wrong: Any = web.Application()
     with pytest.raises(TypeError, match="Page takes aiohttp's TestClient, not <Application"):
@@ -997,6 +1207,7 @@ def test_unittest(case: type[unittest.TestCase]) -> None:
 
 # --- Chromium -----------------------------------------------------------------------------------
 
+JSON: dict[str, Any] = {"headers": {"Content-Type": "application/json"}}
 # What `fetch()` is given in both; a body of text or a form in JavaScript and in Python.
 CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo", {}, "", {}),
@@ -1006,6 +1217,10 @@ CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo", {"method": "POST"}, 'new URLSearchParams({a: "1 2"})', {"data": {"a": "1 2"}}),
     ("/echo", {"method": "PATCH", "headers": {"Content-Type": "a/b"}}, '"x"', {"data": "x"}),
     ("/echo", {"headers": {"X-Trace": "1"}}, "", {}),
+    ("/echo", {"headers": [["X-Tenant", "1"], ["x-tenant", "2"], ["X-TENANT", ""]]}, "", {}),
+    ("/echo", {"method": "POST", "mode": "no-cors"} | JSON, '"x"', {"data": "x"}),
+    ("/echo", {"method": "POST", "mode": "no-cors"} | JSON, '"{}"', {"json": {}}),
+    ("/echo", {"method": "POST"} | JSON, '"{}"', {"json": {}}),
     ("/login", {"credentials": "same-origin"}, "", {}),
     ("/echo", {"credentials": "include"}, "", {}),
     ("/login", {"credentials": "include"}, "", {}),
@@ -1021,6 +1236,10 @@ CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("/echo?a=b c&x=%41%7E&s=a+b'", {}, "", {}),
     ("/echo?", {"headers": {"X-Tenant": "caf\xe9"}}, "", {}),
     ("/broken", {}, "", {}),
+    ("/long", {}, "", {}),
+    ("/reset", {}, "", {}),
+    ("/switch", {}, "", {}),
+    *((f"/coded?{one}", {}, "", {}) for one in CODED),
     ("/endless", {}, "", {}),
     ("/endless/none", {}, "", {}),
     ("/endless/none", {"mode": "no-cors"}, "", {}),
@@ -1050,7 +1269,8 @@ def watched(arrived: list[Arrived]) -> web.Application:
     async def note(request: web.Request, _response: web.StreamResponse) -> None:
         names = ("Origin", "Cookie", "Access-Control-Request-Method", "Content-Type")
         names = (*names, "Access-Control-Request-Headers", "X-Tenant", "Sec-X", "Accept")
-        found = {name: request.headers[name] for name in names if name in request.headers}
+        lines = request.headers
+        found = {name: " | ".join(lines.getall(name)) for name in names if name in lines}
         if "Content-Type" in found:  # a browser's form names its charset too, when it is UTF-8
             found["Content-Type"] = found["Content-Type"].split(";")[0]
         if request.path not in ("/page", "/favicon.ico"):
@@ -1115,4 +1335,47 @@ async def test_it_is_chromium(chromium: Any, aiohttp_client: Any, own: bool) -> 
         if "URLSearchParams" in script:
             seen[-1] = seen[-1].replace("urlencoded", "urlencoded;charset=UTF-8")
         assert (seen, arrived) == (expected, by_chromium), (path, init)
+    await context.close()
+
+
+OPEN = """([url, protocols]) => new Promise(resolve => {
+  try {
+    const socket = new WebSocket(url, protocols);
+    socket.onopen = () => { resolve(socket.protocol); socket.close(); };
+    socket.onerror = () => resolve("error");
+  } catch (error) { resolve(error.name); }
+})"""
+
+
+@pytest.mark.browser
+async def test_its_sockets_are_chromiums(chromium: Any, aiohttp_client: Any) -> None:
+    client = await aiohttp_client(choosing())
+    home = await aiohttp_client(watched([]))
+    page = Page(client, str(home.make_url("/").origin()))
+    context = await chromium.new_context()
+    tab = await context.new_page()
+    said: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    await tab.goto(str(home.make_url("/page")))
+    base = str(client.make_url("/choose")).replace("http", "ws", 1)
+    calls = [(f"{base}{query}", offered) for offered, query, _ in (row.values for row in CHOICES)]
+    calls += [(f"{base}#", ()), (base, ("a", "a")), (base, ("a b",)), (base, ("",))]
+    for url, offered in calls:
+        said.clear()
+        expected = await asyncio.wait_for(tab.evaluate(OPEN, [url, offered]), 10)
+        words = ""
+        try:
+            seen = (await page.ws_connect(url, protocols=offered)).protocol or ""
+        except FetchError as error:
+            seen, words = "error", error.message
+        except ValueError:
+            seen = "SyntaxError"
+        assert seen == expected, (url, offered)
+        for _ in range(50):  # the console comes by another way than the result
+            if not words or words in said:
+                break
+            await asyncio.sleep(0.1)
+        assert not words or words in said, (words, said)
+    stored = {cookie["name"] for cookie in await context.cookies()}
+    assert {one.key for one in client.session.cookie_jar} == stored
     await context.close()

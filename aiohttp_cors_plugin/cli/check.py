@@ -46,7 +46,7 @@ from aiohttp_cors_plugin._fetch import (
     SAFELISTED_REQUEST_HEADERS,
 )
 from aiohttp_cors_plugin._origins import is_loopback
-from aiohttp_cors_plugin._sending import received_by, send_as_browser
+from aiohttp_cors_plugin._sending import decoded, received_by, send_as_browser
 from aiohttp_cors_plugin._urls import parse_url
 from aiohttp_cors_plugin.cli import _arguments
 from aiohttp_cors_plugin.cli._diagnosis import (
@@ -187,6 +187,10 @@ async def _exchange(sent: Sent, seconds: float) -> Exchange:
                 with contextlib.suppress(ClientError, OSError, asyncio.TimeoutError):
                     while len(body) < _LONGEST and (chunk := await response.content.readany()):
                         body += chunk
+                try:
+                    body = decoded(body, response.headers.get(hdrs.CONTENT_ENCODING, ""))
+                except ClientError:
+                    body = b""
             return Exchange(sent, received_by(response), body.decode("utf-8", "replace"))
     # A ValueError: a name that cannot be looked up, such as one with a label of 70 letters.
     except (ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
