@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
+from yarl import URL
 
 from aiohttp_cors_plugin._asking import verdict_on
 from aiohttp_cors_plugin._explain import Explanation, explain
@@ -234,7 +235,7 @@ class Cors:
     async def explain(
         self,
         method: str,
-        path: str,
+        path: str | URL,
         *,
         origin: str,
         headers: Mapping[str, str] | Iterable[str] = (),
@@ -247,7 +248,8 @@ class Cors:
 
         Args:
             method: as given to `fetch()`; `put` counts as `PUT`, `patch` stays as it is.
-            path: with the prefixes of sub-applications; a whole URL where domains matter.
+            path: with the prefixes of sub-applications; a whole URL where domains matter; what
+                `url_for` gives, too.
             origin: the page's, as `location.origin` shows it.
             headers: the request headers that the script sets, with values or just names.
             credentials: whether it goes with cookies: `credentials: "include"`.
@@ -269,7 +271,7 @@ class Cors:
             self._state,
             self._preflights,
             method,
-            path,
+            str(path),
             origin=origin,
             headers=headers,
             credentials=credentials,

@@ -281,7 +281,7 @@ class Page:
 
     async def fetch(
         self,
-        url: str,
+        url: str | URL,
         *,
         method: str = "GET",
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
@@ -330,7 +330,7 @@ class Page:
         if json is not _NOT_GIVEN:
             lines.setdefault(hdrs.CONTENT_TYPE, "application/json")
         request = FetchRequest(
-            url,
+            str(url),
             self.origin,
             method,
             tuple(lines.items()),
@@ -371,7 +371,7 @@ class Page:
         raise FetchError(verdict.message, reason, explanation, requests) from answer.failure
 
     async def ws_connect(
-        self, url: str, *, protocols: Iterable[str] = ()
+        self, url: str | URL, *, protocols: Iterable[str] = ()
     ) -> ClientWebSocketResponse[Any]:
         """As the web's `new WebSocket()`: with the page's `Origin` and with cookies.
 
@@ -396,7 +396,7 @@ class Page:
             >>> socket = await page.ws_connect("/socket")
 
         """
-        offered = [protocols] if isinstance(protocols, str) else [*protocols]
+        url, offered = str(url), [protocols] if isinstance(protocols, str) else [*protocols]
         _check_socket(url, offered)
         parsed = parse_url(url, parse_url(self._own_origin()))
         target = url if parsed is None else re.sub("^ws", "http", parsed.href)
