@@ -87,17 +87,17 @@ class State:
 
     def check(self, table: Table, routes: Iterable[web.AbstractRoute]) -> None:
         """Raise all that is wrong with the overrides of these routes, at once."""
-        if problems := _misfits(table, routes):
+        if problems := _misfits_of(table, routes):
             raise CorsConfigError(problems.values())
 
     def misfits(self, table: Table) -> dict[str, Problem]:
         """What is wrong with all overrides, those of late routes too, by the sentence for it."""
         if self._surveyed != self.routers.count_routes():
-            self._survey()
-        return self._misfits(table)
+            self._look()
+        return self._all_misfits(table)
 
-    def _misfits(self, table: Table) -> dict[str, Problem]:
-        problems = _misfits(table, (self._overridden | self.table.overridden).values())
+    def _all_misfits(self, table: Table) -> dict[str, Problem]:
+        problems = _misfits_of(table, (self._overridden | self.table.overridden).values())
         for resource, layers in self.overrides.of_resources.items():
             if not routes_of(resource):  # they may come later
                 try:
@@ -136,11 +136,11 @@ class State:
 
         What does not fit is told together with what does not in the applications around.
         """
-        for route in self._survey():
+        for route in self._look():
             logger.warning(
                 "%r: browsers or aiohttp's C parser refuse the method %s", route, route.method
             )
-        if problems := self._misfits(self.table):
+        if problems := self._all_misfits(self.table):
             outermost = self
             while outermost.above is not None:
                 outermost = outermost.above
@@ -148,7 +148,7 @@ class State:
                 problems |= state.misfits(state.table)
             raise CorsConfigError(problems.values())
 
-    def _survey(self) -> list[web.AbstractRoute]:
+    def _look(self) -> list[web.AbstractRoute]:
         """Note which routes have overrides; returns those whose methods will not arrive."""
         lost, self._surveyed = [], 0
         for route in self.routers.routes():
@@ -182,7 +182,7 @@ class State:
             self.use(self.make_table(self.table.rules))
 
 
-def _misfits(table: Table, routes: Iterable[web.AbstractRoute]) -> dict[str, Problem]:
+def _misfits_of(table: Table, routes: Iterable[web.AbstractRoute]) -> dict[str, Problem]:
     problems: dict[str, Problem] = {}
     for route in routes:
         try:
