@@ -156,10 +156,10 @@ async def _explain_preflight(
     if about is None:
         return None, Entry(None, "none"), ""
     entry = Entry(about.policy, about.source)
-    taken = await resolve_as(root, preflight, hdrs.METH_OPTIONS)
-    if about.owner.started and taken is not None and taken.http_exception is None:
-        owner = governing(taken.apps)
-        if owner is not None and owner.routers.lack_fronts([taken.route]):
+    if about.owner.started:  # before, nothing is attached yet
+        taken = await resolve_as(root, preflight, hdrs.METH_OPTIONS)
+        owner = None if taken is None else governing(taken.apps)
+        if taken is not None and owner is not None and owner.routers.lack_fronts([taken.route]):
             return None, entry, f"a preflight to {taken.route!r} {WENT_PAST} [no-policy]"
     decision = await judge(preflight, about)
     words = "" if decision.allowed else await refusal_in_words(preflight, about, decision)
